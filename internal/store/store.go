@@ -1,0 +1,118 @@
+// Package store opens the image and container store that podman, skopeo, CRI-O
+// and stock buildah share (containers/storage), and wraps the dozen of its calls
+// that a build needs: working containers and their names, images and how they
+// lie on disk, and the locks around layers.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.podman.io/storage"
+	"go.podman.io/storage/pkg/idtools"
+	"go.podman.io/storage/types"
+)
+
+// What callers branch on.
+var (
+	// ErrContainerUnknown is a container that is not in the store.
+	ErrContainerUnknown = storage.ErrContainerUnknown
+	// ErrImageUnknown is an image that is not in the store.
+	ErrImageUnknown = storage.ErrImageUnknown
+	// ErrLayerUnknown is a layer that is not in the store.
+	ErrLayerUnknown = storage.ErrLayerUnknown
+	// ErrNameInUse is a name that another container has.
+	ErrNameInUse = errors.New("the name is already in use")
+	// ErrImageInUse is an image that a container was made from.
+	ErrImageInUse = storage.ErrImageUsedByContainer
+)
+
+// Options say where the store is. Each zero value leaves what storage.conf and
+// the environment variables that the storage library reads say.
+type Options struct {
+	GraphRoot      string          // --root
+	RunRoot        string          // --runroot
+	ImageStore     string          // --imagestore
+	Driver         string          // --storage-driver; also discards the configured driver options
+	DriverOptions  []string        // --storage-opt; replaces all configured driver options
+	TransientStore bool            // --transient-store
+	UIDMap, GIDMap []idtools.IDMap // --userns-uid-map, --userns-gid-map: maps of new containers
+}
+
+// Store is an open store. It is safe for use by several goroutines.
+type Store struct {
+	raw storage.Store
+}
+
+// Open opens the store, and makes it when there is none.
+func Open(o Options) (*Store, error) {
+	defaults, err := types.DefaultStoreOptions()
+	if err != nil {
+		return nil, fmt.Errorf("reading the storage configuration: %w", err)
+	}
+	so, err := o.apply(defaults)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store: %w", err)
+	}
+	if uid := os.Geteuid(); uid != 0 && so.GraphDriverName != "vfs" {
+		return nil, fmt.Errorf("opening the store: storage driver %q needs user 0: run the command under `buildah unshare`, or use --storage-driver vfs", so.GraphDriverName)
+	}
+	raw, err := storage.GetStore(so)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
+	}
+	return &Store{raw: raw}, nil
+}
+
+// apply gives the defaults as the options change them.
+func (o Options) apply(so types.StoreOptions) (types.StoreOptions, error) {
+	if o.GraphRoot != "" {
+		so.GraphRoot = o.GraphRoot
+	}
+	if o.RunRoot != "" {
+		so.RunRoot = o.RunRoot
+	}
+	if o.ImageStore != "" {
+		so.ImageStore = o.ImageStore
+	}
+	if so.ImageStore != "" && filepath.Clean(so.ImageStore) == filepath.Clean(so.GraphRoot) {
+		return so, fmt.Errorf("the image store %q must differ from the graph root", so.ImageStore)
+	}
+	if o.Driver != "" {
+		so.GraphDriverName, so.GraphDriverPriority, so.GraphDriverOptions = o.Driver, nil, nil
+	}
+	if len(o.DriverOptions) > 0 && (len(o.DriverOptions) > 1 || o.DriverOptions[0] != "") {
+		so.GraphDriverOptions = o.DriverOptions
+	}
+	so.TransientStore = so.TransientStore || o.TransientStore
+	if len(o.UIDMap) == 0 && len(o.GIDMap) > 0 {
+		return so, errors.New("a map of group IDs needs a map of user IDs beside it")
+	}
+	if len(o.UIDMap) > 0 {
+		so.UIDMap, so.GIDMap = o.UIDMap, o.GIDMap
+		if len(o.GIDMap) == 0 {
+			so.GIDMap = o.UIDMap
+		}
+	}
+	return so, nil
+}
+
+// Raw is the library's store, for the rooms that copy images or make layers.
+func (s *Store) Raw() storage.Store { return s.raw }
+
+// GraphRoot is the directory that holds layers, images and containers.
+func (s *Store) GraphRoot() string { return s.raw.GraphRoot() }
+
+// RunRoot is the directory of what a reboot may take.
+func (s *Store) RunRoot() string { return s.raw.RunRoot() }
+
+// Driver is the name of the storage driver.
+func (s *Store) Driver() string { return s.raw.GraphDriverName() }
+
+// Close lets go of the store. Containers stay mounted: mounts outlive commands.
+func (s *Store) Close() error {
+	s.raw.Free()
+	return nil
+}
