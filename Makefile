@@ -1,0 +1,74 @@
+# `make` builds bin/buildah; `make demo` shows it at work; `make check` runs every test.
+# Each target installs what it needs and says so.
+
+GO        ?= go
+TAGS      := exclude_graphdriver_btrfs
+COMMIT    := $(shell git rev-parse --short HEAD 2>/dev/null)
+LDFLAGS   := -s -w -X main.gitCommit=$(COMMIT)
+STATIC    := containers_image_openpgp $(TAGS) netgo osusergo
+PREFIX    ?= /usr/local
+BINDIR    ?= $(PREFIX)/bin
+MANDIR    ?= $(PREFIX)/share/man
+COMPDIR   ?= $(PREFIX)/share
+LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINTBIN   := $(shell $(GO) env GOPATH)/bin/golangci-lint
+SETUP     := tests/setup.sh
+
+export GOFLAGS := -tags=$(TAGS)
+
+.PHONY: all build demo check lint test bats bench install docs static clean
+
+all: build
+
+build:
+	@$(SETUP) build
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/buildah ./cmd/buildah
+
+# A binary without any shared library. It lacks GPG signing through gpgme.
+static:
+	@$(SETUP) build
+	CGO_ENABLED=1 GOFLAGS= $(GO) build -trimpath -tags '$(STATIC)' -ldflags '$(LDFLAGS) -linkmode external -extldflags -static' -o bin/buildah.static ./cmd/buildah
+
+demo: build
+	@$(SETUP) demo
+	@tests/demo.sh
+
+check: build
+	@$(SETUP) test
+	$(MAKE) --no-print-directory lint
+	$(MAKE) --no-print-directory test
+	$(MAKE) --no-print-directory bats
+
+lint:
+	@$(SETUP) build
+	@test -x $(LINTBIN) || { echo "lint: building golangci-lint (some minutes, once)"; GOFLAGS= $(GO) install $(LINT); }
+	$(LINTBIN) run
+	$(GO) test -count=1 -run 'TestManual|TestHelp' ./cmd/buildah
+	shellcheck -x -S warning tests/*.sh tests/bats/*.bash examples/bash/*.sh .ci/run
+
+test:
+	$(GO) test -race -timeout 20m ./...
+
+bats: build
+	@$(SETUP) test
+	@tests/bats.sh $(BATS)
+
+bench: build
+	@$(SETUP) test
+	@tests/bench/run.sh
+
+docs:
+	@$(SETUP) build
+	$(GO) run ./internal/tools/man docs bin/man
+
+install: build docs
+	install -D -m 0755 bin/buildah $(DESTDIR)$(BINDIR)/buildah
+	install -d $(DESTDIR)$(MANDIR)/man1
+	install -m 0644 bin/man/*.1 $(DESTDIR)$(MANDIR)/man1/
+	install -d $(DESTDIR)$(COMPDIR)/bash-completion/completions $(DESTDIR)$(COMPDIR)/zsh/site-functions $(DESTDIR)$(COMPDIR)/fish/vendor_completions.d
+	bin/buildah completion bash > $(DESTDIR)$(COMPDIR)/bash-completion/completions/buildah
+	bin/buildah completion zsh > $(DESTDIR)$(COMPDIR)/zsh/site-functions/_buildah
+	bin/buildah completion fish > $(DESTDIR)$(COMPDIR)/fish/vendor_completions.d/buildah.fish
+
+clean:
+	rm -rf bin

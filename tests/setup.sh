@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a target needs, and says which; nothing when all are there.
+# Usage: setup.sh build|test|demo
+set -euo pipefail
+
+build=(gcc libc6-dev make git pkg-config libgpgme-dev libseccomp-dev)
+test=("${build[@]}" bats busybox-static runc docker-registry skopeo podman buildah curl jq shellcheck
+  debootstrap uidmap attr libcap2-bin acl time util-linux)
+demo=("${build[@]}" busybox-static runc docker-registry skopeo podman curl debootstrap)
+
+case ${1:-} in
+build) wanted=("${build[@]}") ;;
+test) wanted=("${test[@]}") ;;
+demo) wanted=("${demo[@]}") ;;
+*) echo "usage: setup.sh build|test|demo" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${wanted[@]}"; do
+  dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+  echo "setup: please install: ${missing[*]}" >&2
+  exit 1
+fi
+echo "setup: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
