@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"strings"
+)
+
+// Rules of the voice: the error is one line that says what went wrong; a hint
+// says what to do next, starts with a verb or a command, and ends without a full
+// stop. Nothing else in this program knows exit statuses.
+
+const (
+	statusFailed = 125 // everything that is our failure, not a command's
+)
+
+// statusError carries an exit status that is not the usual one.
+type statusError struct {
+	status int
+	cause  error
+}
+
+func (s statusError) Error() string { return s.cause.Error() }
+func (s statusError) Unwrap() error { return s.cause }
+
+// advice maps an error to an exit status and to lines that help the user go on.
+func advice(err error) (status int, hints []string) {
+	var (
+		own   statusError
+		usage usageError
+	)
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.As(err, &own):
+		return own.status, nil
+	case errors.As(err, &usage):
+		if usage.hint != "" {
+			hints = append(hints, usage.hint)
+		}
+	}
+	return statusFailed, hints
+}
+
+// oneLine is the text of an error without line breaks: joined errors become a list.
+func oneLine(err error) string {
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimSpace(l)
+	}
+	return strings.Join(lines, "; ")
+}

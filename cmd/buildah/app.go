@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
+)
+
+// program is this process: its streams, its environment and its global flags.
+type program struct {
+	stdin          *os.File
+	stdout, stderr io.Writer
+	env            func(name string) string
+	global         globals
+}
+
+func newProgram(stdin *os.File, stdout, stderr io.Writer) *program {
+	return &program{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv}
+}
+
+// commands is the whole table, in the order of help.
+func (p *program) commands() []*cli.Command {
+	return []*cli.Command{
+		p.versionCommand(),
+		p.completionCommand(),
+		p.helpCommand(),
+	}
+}
+
+// The groups of the root help.
+const (
+	imageGroup     = "Image Commands"
+	containerGroup = "Container Commands"
+	registryGroup  = "Registry Commands"
+	systemGroup    = "System Commands"
+)
+
+// app is what the flag library sees. Help, usage errors and exit statuses are
+// ours, so everything that the library would do about them is turned off.
+func (p *program) app() *cli.App {
+	app := &cli.App{
+		Name:                      "buildah",
+		Usage:                     "make container images",
+		Flags:                     p.globalFlags(),
+		Commands:                  p.commands(),
+		HideHelp:                  true,
+		HideVersion:               true,
+		DisableSliceFlagSeparator: true,
+		Writer:                    p.stdout,
+		ErrWriter:                 p.stderr,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		Before:                    p.begin,
+		After:                     p.end,
+	}
+	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageOf(app.Flags, err) }
+	quietUsage(app.Commands)
+	return app
+}
+
+func quietUsage(commands []*cli.Command) {
+	for _, c := range commands {
+		c.HideHelp = true
+		c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageOf(c.Flags, err) }
+		quietUsage(c.Subcommands)
+	}
+}
+
+// run does what the words after the name of the program ask for, and gives the
+// exit status.
+func (p *program) run(ctx context.Context, words []string) int {
+	logrus.SetOutput(p.stderr)
+	logrus.SetFormatter(&logrus.TextFormatter{DisableColors: true})
+	err := p.dispatch(ctx, words)
+	status, hints := advice(err)
+	if err != nil && !silent(err) {
+		fmt.Fprintf(p.stderr, "Error: %s\n", oneLine(err))
+		for _, h := range hints {
+			fmt.Fprintln(p.stderr, h)
+		}
+	}
+	return status
+}
+
+func (p *program) dispatch(ctx context.Context, words []string) error {
+	app := p.app()
+	inv, err := readArgv(app, words)
+	switch {
+	case err != nil:
+		return err
+	case inv.version:
+		_, err := fmt.Fprintln(p.stdout, versionLine())
+		return err
+	case inv.help, inv.command() == nil, inv.command().Subcommands != nil:
+		return writeHelp(p.stdout, app, inv.commands)
+	}
+	return app.RunContext(ctx, append([]string{"buildah"}, inv.argv()...))
+}
+
+// errSilent is a failure that has been reported, or needs no words.
+var errSilent = errors.New("already reported")
+
+func silent(err error) bool { return errors.Is(err, errSilent) }
+
+// usageError is a command line that makes no sense. The hint goes to a line of its own.
+type usageError struct {
+	text  string
+	hint  string
+	cause error
+}
+
+func (u usageError) Error() string {
+	if u.cause != nil {
+		return u.cause.Error()
+	}
+	return u.text
+}
+
+func (u usageError) Unwrap() error { return u.cause }
+
+// takes makes a Before that checks the number of positional words.
+func takes(least, most int) cli.BeforeFunc {
+	return func(c *cli.Context) error {
+		n := c.NArg()
+		hint := "usage: " + usageLine(c.Command, "buildah "+c.Command.Name)
+		switch {
+		case n < least && n == 0:
+			return usageError{text: fmt.Sprintf("%s needs %s", c.Command.Name, c.Command.ArgsUsage), hint: hint}
+		case n < least:
+			return usageError{text: fmt.Sprintf("%s needs %s, received only %q", c.Command.Name, c.Command.ArgsUsage, c.Args().Slice()), hint: hint}
+		case most == 0 && n > 0:
+			return usageError{text: fmt.Sprintf("%s takes no arguments, received %q", c.Command.Name, c.Args().Slice()), hint: hint}
+		case most >= 0 && n > most:
+			return usageError{text: fmt.Sprintf("%s accepts at most %d arg(s), received %d", c.Command.Name, most, n), hint: hint}
+		}
+		return nil
+	}
+}
+
+// any number of positional words.
+const anyNumber = -1
+
+// helpCommand shows the help of a command.
+func (p *program) helpCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "help",
+		Usage:     "show what a command does",
+		ArgsUsage: "[COMMAND]",
+		Category:  systemGroup,
+		Action: func(c *cli.Context) error {
+			app := p.app()
+			inv, err := readArgv(app, c.Args().Slice())
+			if err != nil {
+				return err
+			}
+			return writeHelp(p.stdout, app, inv.commands)
+		},
+	}
+}

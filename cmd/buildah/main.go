@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.podman.io/storage/pkg/reexec"
+)
+
+func main() {
+	registerHelpers()
+	if reexec.Init() {
+		return
+	}
+	os.Exit(run())
+}
+
+// registerHelpers declares what this program does when it starts itself again.
+// It has to come before reexec.Init, and before anything else.
+func registerHelpers() {
+}
+
+// run is main with deferred calls that are made.
+func run() int {
+	// The first signal asks every verb to stop and clean up; the second one ends us.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop()
+	}()
+	p := newProgram(os.Stdin, os.Stdout, os.Stderr)
+	return p.run(ctx, os.Args[1:])
+}

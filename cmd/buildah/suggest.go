@@ -1,0 +1,37 @@
+package main
+
+// nearest gives the word that was probably meant, "" when none is close: one
+// slip for short words, two for longer ones.
+func nearest(word string, known []string) string {
+	best, limit := "", 1+min(1, len(word)/5)
+	for _, k := range known {
+		if d := editDistance(word, k); d <= limit {
+			best, limit = k, d-1
+		}
+	}
+	return best
+}
+
+// editDistance counts the letters to insert, delete, replace or swap with their
+// neighbour to turn a into b.
+func editDistance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
