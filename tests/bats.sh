@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the bats files (all, or those named) with the built binary and closes with one line of counts.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 files=("$@")
 [ ${#files[@]} -gt 0 ] || files=(tests/bats/*.bats)
 export BUILDAH_BINARY=${BUILDAH_BINARY:-$PWD/bin/buildah}

@@ -91,6 +91,7 @@ base() {
 from_base() {
   base busybox
   buildah from "$@" docker.io/library/busybox
+  # shellcheck disable=SC2034 # for the test
   ctr=$output
 }
 
