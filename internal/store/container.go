@@ -10,6 +10,7 @@ import (
 
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/idtools"
+	"golang.org/x/sys/unix"
 )
 
 // Container is a container of the store, ours or another tool's.
@@ -211,9 +212,12 @@ func (s *Store) Mount(id, label string) (string, error) {
 // Unmount gives one use of a container's mount back, and tells whether others
 // still have it mounted. A container that is not mounted is not an error.
 func (s *Store) Unmount(id string) (still bool, err error) {
-	// storage counts below zero when it unmounts what is not mounted
-	if n, err := s.MountCount(id); err != nil || n == 0 {
-		return false, err
+	n, err := s.MountCount(id)
+	if err != nil || n == 0 {
+		return false, err // storage would count below zero
+	}
+	if n == 1 {
+		s.unmountForGood(id)
 	}
 	still, err = s.raw.Unmount(id, false)
 	if err != nil {
@@ -245,4 +249,27 @@ func (s *Store) MountPoint(id string) (string, error) {
 		return "", nil
 	}
 	return layer.MountPoint, nil
+}
+
+// unmountForGood unmounts the container's root file system before storage does,
+// which only detaches it: with a process that still has a file open in it the
+// mount would live on, and the process could write to a finished layer.
+func (s *Store) unmountForGood(id string) {
+	path, err := s.MountPoint(id)
+	if err == nil && path != "" {
+		err = unix.Unmount(path, 0)
+	}
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.detached[id] = true
+	}
+}
+
+// UnmountedCleanly tells whether each unmount of a container by this process left
+// nobody who could still write to it.
+func (s *Store) UnmountedCleanly(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.detached[id]
 }

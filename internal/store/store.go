@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/idtools"
@@ -44,6 +45,9 @@ type Options struct {
 // Store is an open store. It is safe for use by several goroutines.
 type Store struct {
 	raw storage.Store
+
+	mu       sync.Mutex
+	detached map[string]bool // containers with an unmount that somebody held up
 }
 
 // Open opens the store, and makes it when there is none.
@@ -63,7 +67,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
 	}
-	return &Store{raw: raw}, nil
+	return &Store{raw: raw, detached: map[string]bool{}}, nil
 }
 
 // apply gives the defaults as the options change them.
