@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -74,7 +75,7 @@ func descriptor(mediaType string, data []byte) imgspec.Descriptor {
 }
 
 // BaseImage writes an image with one layer straight into a store and returns its
-// ID. Without a name it stays untagged.
+// ID. The tag "latest" is understood; without a name it stays untagged.
 func BaseImage(t testing.TB, s *store.Store, name string, files Files, edits ...Edit) string {
 	t.Helper()
 	p := build(t, files, false, edits)
@@ -86,7 +87,11 @@ func BaseImage(t testing.TB, s *store.Store, name string, files Files, edits ...
 	}
 	img := store.NewImage{Config: p.config, Manifest: p.manifest, TopLayer: id, Created: epoch()}
 	if name != "" {
-		img.Names = []string{name}
+		full, err := reference.ParseNormalizedNamed(name)
+		if err != nil {
+			t.Fatalf("naming a base image: %v", err)
+		}
+		img.Names = []string{reference.TagNameOnly(full).String()}
 	}
 	image, err := s.CreateImage(img)
 	if err != nil {

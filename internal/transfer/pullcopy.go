@@ -1,0 +1,93 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containers/ocicrypt/config"
+	"github.com/containers/ocicrypt/helpers"
+	"go.podman.io/image/v5/copy"
+	"go.podman.io/image/v5/pkg/blobcache"
+	istorage "go.podman.io/image/v5/storage"
+	"go.podman.io/image/v5/types"
+)
+
+// openedReference hands out a source that is open already, once, so that the
+// manifest is not fetched a second time by the copier.
+type openedReference struct {
+	types.ImageReference
+	src types.ImageSource // nil once it was handed out
+}
+
+func (r *openedReference) NewImageSource(ctx context.Context, sys *types.SystemContext) (types.ImageSource, error) {
+	if r.src == nil {
+		return r.ImageReference.NewImageSource(ctx, sys)
+	}
+	src := r.src
+	r.src = nil
+	return src, nil
+}
+
+// close closes the source if nobody took it.
+func (r *openedReference) close() {
+	if r.src != nil {
+		_ = r.src.Close()
+		r.src = nil
+	}
+}
+
+// copy copies an image into the store.
+func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest types.ImageReference) (Pulled, error) {
+	var err error
+	if j.policy == nil {
+		if j.policy, err = pullPolicy(sys); err != nil {
+			return Pulled{}, err
+		}
+	}
+	decrypt, err := decryption(j.o.Registry.DecryptionKeys)
+	if err != nil {
+		return Pulled{}, err
+	}
+	target := dest
+	if dir := j.o.Registry.BlobCache; dir != "" {
+		if target, err = blobcache.NewBlobCache(dest, dir, types.PreserveOriginal); err != nil {
+			return Pulled{}, fmt.Errorf("using the blob cache %q: %w", dir, err)
+		}
+	}
+	var resolved types.ImageReference
+	_, err = copy.Image(ctx, j.policy, target, src, &copy.Options{
+		RemoveSignatures:        j.o.Registry.RemoveSignatures,
+		ReportWriter:            j.c.Report,
+		SourceCtx:               sys,
+		DestinationCtx:          sys,
+		OciDecryptConfig:        decrypt,
+		ReportResolvedReference: &resolved,
+	})
+	if err != nil {
+		return Pulled{}, err
+	}
+	if resolved == nil {
+		resolved = dest
+	}
+	_, img, err := istorage.ResolveReference(resolved)
+	if err != nil {
+		return Pulled{}, fmt.Errorf("finding the image in the store: %w", err)
+	}
+	p := Pulled{ID: img.ID, ManifestDigest: img.Digest, Warnings: j.c.mismatch(img.ID, j.o.Platform)}
+	if named := dest.DockerReference(); named != nil {
+		p.Name = named.String()
+	}
+	return p, nil
+}
+
+// decryption makes the library's configuration of keys; nil without keys.
+func decryption(keys []string) (*config.DecryptConfig, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	cc, err := helpers.CreateCryptoConfig(nil, keys)
+	if err != nil {
+		return nil, fmt.Errorf("reading the decryption keys: %w", err)
+	}
+	return cc.DecryptConfig, nil
+}

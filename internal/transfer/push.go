@@ -1,0 +1,238 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/containers/ocicrypt/config"
+	"github.com/containers/ocicrypt/helpers"
+	"github.com/opencontainers/go-digest"
+	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/copy"
+	"go.podman.io/image/v5/docker"
+	"go.podman.io/image/v5/docker/archive"
+	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/manifest"
+	"go.podman.io/image/v5/pkg/blobcache"
+	"go.podman.io/image/v5/pkg/compression"
+	"go.podman.io/image/v5/types"
+)
+
+// PushOptions adjusts Push.
+type PushOptions struct {
+	Registry    Registry
+	Format      string // oci, docker, v2s2 or v2s1; "" keeps the image's own, converted where the destination needs it
+	Compression Compression
+	Encryption  Encryption
+	Timestamp   *time.Time // of the entries in an oci-archive
+	SourceName  string     // what a docker-archive without a name calls the image; "" means a name that the image has
+}
+
+// Compression is how layers are written.
+type Compression struct {
+	Format  string // gzip, zstd or zstd:chunked; "" leaves it to the destination
+	Level   *int
+	Force   bool // compress anew what is there in another format; implied by Format
+	Disable bool // leave layers uncompressed where the destination allows it
+}
+
+// Encryption is for whom layers are encrypted.
+type Encryption struct {
+	Keys   []string // PROTOCOL:KEY; none means no encryption
+	Layers []int    // 0 is the first, -1 the last; empty means all
+}
+
+// Pushed is what a push wrote.
+type Pushed struct {
+	Manifest       []byte
+	ManifestDigest digest.Digest
+}
+
+// Push writes an image of the store, found by ID or name, to any destination:
+// a transport and its syntax, else a name at a registry.
+func (c *Client) Push(ctx context.Context, image, dest string, o PushOptions) (Pushed, error) {
+	p, err := c.push(ctx, image, dest, o)
+	if err != nil {
+		return Pushed{}, inOneLine(fmt.Errorf("pushing %q to %q: %w", image, dest, err))
+	}
+	return p, nil
+}
+
+func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (Pushed, error) {
+	img, name, err := c.Lookup(image, LookupOptions{})
+	if err != nil {
+		return Pushed{}, err
+	}
+	if o.SourceName == "" {
+		o.SourceName = name
+	}
+	ref, err := c.pushReference(dest, o.SourceName)
+	if err != nil {
+		return Pushed{}, err
+	}
+	sys, err := c.pushContext(o)
+	if err != nil {
+		return Pushed{}, err
+	}
+	if sys, err = c.permit(sys, ref); err != nil {
+		return Pushed{}, err
+	}
+	policy, err := pushPolicy(sys)
+	if err != nil {
+		return Pushed{}, err
+	}
+	defer func() { _ = policy.Destroy() }()
+	opts, err := c.copyOptions(o, sys)
+	if err != nil {
+		return Pushed{}, err
+	}
+	src, err := c.pushSource(img.ID, o)
+	if err != nil {
+		return Pushed{}, err
+	}
+	defer removeHalf(ref, &err)()
+	var data []byte
+	err = c.retry(ctx, o.Registry, func() error {
+		data, err = copy.Image(ctx, policy, ref, src, opts)
+		return err
+	})
+	if err != nil {
+		return Pushed{}, err
+	}
+	d, err := manifest.Digest(data)
+	return Pushed{Manifest: data, ManifestDigest: d}, err
+}
+
+// pushReference parses a destination. An archive for docker gets the image's name
+// if it is given none, else nobody could load it by name.
+func (c *Client) pushReference(dest, sourceName string) (types.ImageReference, error) {
+	t, rest := splitTransport(dest)
+	if t == nil {
+		t, rest = docker.Transport, "//"+dest
+	}
+	ref, err := c.parse(t, rest)
+	if err != nil || t.Name() != archiveTransport || ref.DockerReference() != nil || strings.Contains(rest, ":") {
+		return ref, err
+	}
+	named, err := reference.ParseNormalizedNamed(sourceName)
+	if err != nil {
+		return ref, nil //nolint:nilerr // without a usable name the archive stays without one
+	}
+	tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
+	if !ok {
+		return ref, nil
+	}
+	return archive.NewReference(rest, tagged)
+}
+
+func (c *Client) pushContext(o PushOptions) (*types.SystemContext, error) {
+	sys, err := c.SystemContext(o.Registry, Platform{})
+	if err != nil {
+		return nil, err
+	}
+	sys.CompressionLevel = o.Compression.Level
+	sys.DirForceCompress = !o.Compression.Disable
+	sys.OCIAcceptUncompressedLayers = o.Compression.Disable
+	format := o.Compression.Format
+	if format == "" && o.Compression.Force {
+		format = "gzip"
+	}
+	if format == "" {
+		return sys, nil
+	}
+	algorithm, err := compression.AlgorithmByName(format)
+	if err != nil {
+		return nil, fmt.Errorf("unknown compression format %q: use gzip, zstd or zstd:chunked", format)
+	}
+	if name := algorithm.Name(); name == "bzip2" || name == "xz" {
+		return nil, fmt.Errorf("compression format %q can be read but not written: use gzip, zstd or zstd:chunked", name)
+	}
+	sys.CompressionFormat = &algorithm
+	return sys, nil
+}
+
+func (c *Client) copyOptions(o PushOptions, sys *types.SystemContext) (*copy.Options, error) {
+	mediaType, err := manifestType(o.Format)
+	if err != nil {
+		return nil, err
+	}
+	encrypt, layers, err := o.Encryption.config()
+	if err != nil {
+		return nil, err
+	}
+	return &copy.Options{
+		RemoveSignatures:       o.Registry.RemoveSignatures,
+		SignBy:                 o.Registry.SignBy,
+		ReportWriter:           c.Report,
+		SourceCtx:              sys,
+		DestinationCtx:         sys,
+		ForceManifestMIMEType:  mediaType,
+		ForceCompressionFormat: sys.CompressionFormat != nil,
+		OciEncryptConfig:       encrypt,
+		OciEncryptLayers:       layers,
+		DestinationTimestamp:   o.Timestamp,
+	}, nil
+}
+
+// manifestType is the media type of a format's name.
+func manifestType(format string) (string, error) {
+	switch format {
+	case "":
+		return "", nil
+	case "oci":
+		return imgspec.MediaTypeImageManifest, nil
+	case "docker", "v2s2":
+		return manifest.DockerV2Schema2MediaType, nil
+	case "v2s1":
+		return manifest.DockerV2Schema1SignedMediaType, nil
+	}
+	return "", fmt.Errorf("unknown format %q: use oci, docker, v2s2 or v2s1", format)
+}
+
+func (e Encryption) config() (*config.EncryptConfig, *[]int, error) {
+	if len(e.Keys) == 0 {
+		return nil, nil, nil
+	}
+	cc, err := helpers.CreateCryptoConfig(e.Keys, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the encryption keys: %w", err)
+	}
+	layers := append([]int{}, e.Layers...) // the library takes nil for "none" and empty for "all"
+	return cc.EncryptConfig, &layers, nil
+}
+
+func (c *Client) pushSource(id string, o PushOptions) (types.ImageReference, error) {
+	src, err := c.StoreReference(id, o.Registry.RemoveSignatures)
+	if err != nil || o.Registry.BlobCache == "" {
+		return src, err
+	}
+	want := types.Compress
+	if o.Compression.Disable {
+		want = types.PreserveOriginal
+	}
+	cached, err := blobcache.NewBlobCache(src, o.Registry.BlobCache, want)
+	if err != nil {
+		return nil, fmt.Errorf("using the blob cache %q: %w", o.Registry.BlobCache, err)
+	}
+	return cached, nil
+}
+
+// removeHalf gives a function that removes the archive file which a failed push
+// has begun, if there was none before.
+func removeHalf(ref types.ImageReference, err *error) func() {
+	if name := ref.Transport().Name(); name != archiveTransport && name != "oci-archive" {
+		return func() {}
+	}
+	file, _, _ := strings.Cut(ref.StringWithinTransport(), ":")
+	_, before := os.Lstat(file)
+	return func() {
+		if *err != nil && errors.Is(before, fs.ErrNotExist) {
+			os.Remove(file)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package transfer
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/vbatts/tar-split/tar/asm"
+	tarsplit "github.com/vbatts/tar-split/tar/storage"
+	istorage "go.podman.io/image/v5/storage"
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
+	graphdriver "go.podman.io/storage/drivers"
+
+	"github.com/projectatomic/buildah/internal/store"
+)
+
+// StoreReference is an image of the store as a source for the copier. Its layers
+// are streamed from where they lie; the library's own source writes each to a
+// temporary file first.
+func (c *Client) StoreReference(id string, withoutSignatures bool) (types.ImageReference, error) {
+	raw := c.Store.Raw()
+	img, err := raw.Image(id)
+	if err != nil {
+		return nil, fmt.Errorf("looking up image %q: %w", id, err)
+	}
+	ref, err := istorage.Transport.NewStoreReference(raw, nil, img.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !withoutSignatures && signed(img.Metadata) {
+		// Signatures of the newer kind do not pass through a source that is not the library's.
+		return ref, nil
+	}
+	return streamReference{ref, c.Store, img.TopLayer}, nil
+}
+
+// signed tells whether signatures are kept with an image.
+func signed(metadata string) bool {
+	var m struct {
+		Sizes     []int            `json:"signature-sizes"`
+		Instances map[string][]int `json:"signatures-sizes"`
+	}
+	if err := json.Unmarshal([]byte(metadata), &m); err != nil {
+		return metadata != ""
+	}
+	return len(m.Sizes) > 0 || len(m.Instances) > 0
+}
+
+type streamReference struct {
+	types.ImageReference
+	store    *store.Store
+	topLayer string
+}
+
+func (r streamReference) NewImageSource(ctx context.Context, sys *types.SystemContext) (types.ImageSource, error) {
+	inner, err := r.ImageReference.NewImageSource(ctx, sys)
+	if err != nil {
+		return nil, err
+	}
+	s := &streamSource{ImageSource: inner, raw: r.store.Raw(), layers: map[digest.Digest]string{}}
+	for id := r.topLayer; id != ""; {
+		layer, err := s.raw.Layer(id)
+		if err != nil {
+			_ = inner.Close()
+			return nil, fmt.Errorf("reading layer %q: %w", id, err)
+		}
+		if layer.UncompressedDigest != "" {
+			s.layers[layer.UncompressedDigest] = id
+		}
+		id = layer.Parent
+	}
+	return s, nil
+}
+
+// streamSource reads layers straight from the storage driver; all else is the
+// library's source. Its fields do not change once it is made.
+type streamSource struct {
+	types.ImageSource
+	raw    storage.Store
+	layers map[digest.Digest]string
+}
+
+// GetBlob may be called by several goroutines. What it returns is checked
+// against the digest by the copier.
+func (s *streamSource) GetBlob(ctx context.Context, info types.BlobInfo, cache types.BlobInfoCache) (io.ReadCloser, int64, error) {
+	id, ok := s.layers[info.Digest]
+	if !ok {
+		return s.ImageSource.GetBlob(ctx, info, cache)
+	}
+	r, err := s.stream(id)
+	if errors.Is(err, errNotStreamable) {
+		return s.ImageSource.GetBlob(ctx, info, cache)
+	}
+	if err != nil {
+		return nil, -1, fmt.Errorf("reading layer %q: %w", id, err)
+	}
+	return r, info.Size, nil
+}
+
+// errNotStreamable is a layer whose tar must be made anew by the driver.
+var errNotStreamable = errors.New("the layer cannot be streamed")
+
+// stream puts a layer's tar together from the headers that were kept when it was
+// applied and the files of the driver. No lock is held meanwhile: a layer never
+// changes, and one that is removed meanwhile makes the stream fail.
+func (s *streamSource) stream(id string) (io.ReadCloser, error) {
+	driver, err := s.raw.GraphDriver()
+	if err != nil {
+		return nil, err
+	}
+	differ, ok := driver.(graphdriver.DiffGetterDriver)
+	if !ok {
+		return nil, errNotStreamable
+	}
+	headers, err := s.openHeaders(driver, id)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := gzip.NewReader(headers)
+	if err != nil {
+		headers.Close()
+		return nil, fmt.Errorf("reading its headers: %w", err)
+	}
+	files, err := differ.DiffGetter(id)
+	if err != nil {
+		headers.Close()
+		return nil, err
+	}
+	return &layerStream{asm.NewOutputTarStream(files, tarsplit.NewJSONUnpacker(plain)), headers, files}, nil
+}
+
+// openHeaders opens the tar-split file of a layer, which is in the store that
+// the layer is in.
+func (s *streamSource) openHeaders(driver graphdriver.Driver, id string) (*os.File, error) {
+	roots := append([]string{s.raw.GraphRoot(), s.raw.ImageStore()}, driver.AdditionalImageStores()...)
+	for _, root := range roots {
+		if root == "" {
+			continue
+		}
+		f, err := os.Open(filepath.Join(root, driver.String()+"-layers", id+".tar-split.gz"))
+		if err == nil || !errors.Is(err, os.ErrNotExist) {
+			return f, err
+		}
+	}
+	return nil, errNotStreamable
+}
+
+type layerStream struct {
+	io.ReadCloser
+	headers *os.File
+	files   graphdriver.FileGetCloser
+}
+
+func (l *layerStream) Close() error {
+	return errors.Join(l.ReadCloser.Close(), l.headers.Close(), l.files.Close())
+}
