@@ -1,0 +1,85 @@
+package layers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"go.podman.io/storage/pkg/idtools"
+
+	"github.com/projectatomic/buildah/internal/store"
+)
+
+// Squash makes one layer without a parent of the whole root file system of a
+// container, which may be mounted and in use.
+func Squash(ctx context.Context, s *store.Store, containerID string, o Options) (Layer, error) {
+	l, err := squash(ctx, s, containerID, o)
+	if err != nil {
+		return Layer{}, fmt.Errorf("squashing container %q: %w", containerID, err)
+	}
+	return l, nil
+}
+
+func squash(ctx context.Context, s *store.Store, containerID string, o Options) (l Layer, err error) {
+	f, err := newFreezer(s, containerID, o)
+	if err != nil {
+		return l, err
+	}
+	root, err := s.Mount(f.container.ID, f.container.MountLabel)
+	if err != nil {
+		return l, err
+	}
+	defer func() {
+		_, undo := s.Unmount(f.container.ID)
+		err = errors.Join(err, undo)
+	}()
+	spool, err := newSpool(s)
+	if err != nil {
+		return l, err
+	}
+	defer spool.file.Close()
+	if err := f.squashTo(ctx, spool, filepath.Clean(root)); err != nil {
+		return l, err
+	}
+	return spool.put(ctx, s, "", nil)
+}
+
+// squashTo writes the mounted tree with the owners that the container sees.
+func (f *freezer) squashTo(ctx context.Context, s *spool, root string) error {
+	d := newDigester(nil)
+	defer d.abort()
+	w := newWalker(io.MultiWriter(s.file, d), &reader{})
+	w.stubs, w.clamp = &f.stubs, f.opts.Clamp
+	w.ids = idtools.NewIDMappingsFromMaps(f.container.UIDMap, f.container.GIDMap)
+	if err := w.walk(ctx, root); err != nil {
+		return err
+	}
+	var err error
+	s.size = d.size
+	s.sum, err = d.finish()
+	return err
+}
+
+// AddTar stores an uncompressed tar stream as a layer on parent; "" makes it the first.
+func AddTar(ctx context.Context, s *store.Store, parent string, r io.Reader) (Layer, error) {
+	return AddTarClamped(ctx, s, parent, r, Clamp{})
+}
+
+// AddTarClamped is AddTar with other modification times.
+func AddTarClamped(ctx context.Context, s *store.Store, parent string, r io.Reader, c Clamp) (Layer, error) {
+	spool, err := newSpool(s)
+	if err != nil {
+		return Layer{}, fmt.Errorf("adding a layer: %w", err)
+	}
+	defer spool.file.Close()
+	if err := spool.fill(ctx, r); err != nil {
+		return Layer{}, fmt.Errorf("adding a layer: %w", err)
+	}
+	var rw *rewriter
+	if c.Mode != Keep {
+		rw = &rewriter{clamp: c}
+	}
+	return spool.put(ctx, s, parent, rw)
+}
