@@ -103,7 +103,6 @@ func TestPullShortNames(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.reg.AddImage(t, "team/app", "latest", testenv.Files{"f": "1"})
-	empty := testenv.NewRegistry(t)
 	f.registries(t, `short-name-mode = "permissive"
 [aliases]
 "nick" = "`+f.reg.Host+`/team/app"
@@ -116,8 +115,23 @@ func TestPullShortNames(t *testing.T) {
 	if want := `Resolved "nick" as an alias (`; !strings.Contains(f.log.String(), want) {
 		t.Errorf("progress lacks %q:\n%s", want, f.log)
 	}
+}
+
+func TestPullSearchRegistries(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.reg.AddImage(t, "app", "2", testenv.Files{"f": "1"})
+	empty := testenv.NewRegistry(t)
 	f.registries(t, `unqualified-search-registries = ["`+empty.Host+`", "`+f.reg.Host+`"]`)
-	_, err = f.client(t, testenv.Store(t, "vfs")).Pull(t.Context(), "nosuch", PullOptions{Registry: f.open(t)})
+	p, err := f.Pull(t.Context(), "app:2", PullOptions{Registry: f.open(t)})
+	must(t, err)
+	if want := f.reg.Host + "/app:2"; p.Name != want {
+		t.Errorf("the name is %q, want %q", p.Name, want)
+	}
+	if log, want := f.log.String(), `Resolving "app" using unqualified-search registries (`; !strings.Contains(log, want) {
+		t.Errorf("progress lacks %q:\n%s", want, log)
+	}
+	_, err = f.Pull(t.Context(), "nosuch", PullOptions{Registry: f.open(t)})
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), empty.Host) || !strings.Contains(err.Error(), f.reg.Host) {
 		t.Errorf("the error should name both registries in one line: %v", err)
 	}

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -25,8 +24,7 @@ func ParseRegistrySources(text string) (RegistrySources, error) {
 	if text == "" {
 		return s, nil
 	}
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	if err := d.Decode(&s); err != nil {
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return s, fmt.Errorf("parsing the registry sources %q: %w", text, err)
 	}
 	return s, nil
