@@ -1,0 +1,251 @@
+package builder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/rootfs"
+)
+
+// AddOptions adjusts [Builder.Add]. Each zero value is the default.
+type AddOptions struct {
+	Extract    bool            // `add`: local archives are unpacked, URLs are fetched
+	Ownership  Ownership       // of what is created
+	Source     Source          // where the sources are
+	Selection  Selection       // which of them, and how they are named
+	Checksum   string          // algo:hex that a fetched source must have
+	Timestamp  *time.Time      // of all that is created; nil keeps the sources' times
+	Inline     []copier.StreamFile // here-documents of a Dockerfile; they are copied first
+	Fetch      Fetch           // how sources are downloaded
+	AddHistory bool            // record an entry of the history
+}
+
+// Ownership says whom new files belong to and what may be done with them.
+type Ownership struct {
+	Chown string // user[:group], names as in the container; "" means 0:0, or kept with Source.From
+	Chmod string // octal; "" keeps the sources'
+	// StripSetID drops set-user-ID and set-group-ID bits, as a Dockerfile's COPY from its context does.
+	StripSetID bool
+}
+
+// Source says where the sources of an add are looked up.
+type Source struct {
+	ContextDir string       // sources are confined to it; "" means the host's paths, relative ones below Cwd
+	Cwd        string       // absolute
+	From       string       // container, or image, whose root is the place
+	Base       BaseOptions  // how an image in From is fetched
+	Root       *copier.Root // an opened place, used instead of all the others
+	KeepOwner  bool         // owners are kept; always so with From
+}
+
+// Selection says which files are taken.
+type Selection struct {
+	Ignore          copier.Excluder // nil excludes nothing
+	Literal         bool            // names with wildcards are plain names
+	AllowEmptyGlob  bool            // a pattern may match nothing
+	NoFollowSymlink bool            // a link that is a source is copied as a link
+	Parents         bool            // the leading directories of a source are kept
+}
+
+// Added tells what an add brought in.
+type Added struct {
+	Kind   string // "file", "dir", "multi", or "" for a download
+	Digest string // hexadecimal sha256 of the content; "" when nothing was copied
+	Files  int
+	Bytes  int64
+}
+
+// Summary is the text that stands for the content in the history: "file:HEX".
+func (a Added) Summary() string {
+	if a.Kind == "" {
+		return a.Digest
+	}
+	return a.Kind + ":" + a.Digest
+}
+
+// Add copies sources to dest, by the rules of spec commands.md 3.1. An empty
+// dest is the working directory.
+func (b *Builder) Add(ctx context.Context, dest string, sources []string, o AddOptions) (Added, error) {
+	if len(sources) == 0 && len(o.Inline) == 0 {
+		return Added{}, fmt.Errorf("adding to %q: no source is given", b.Name())
+	}
+	var added Added
+	err := b.withRoot(func(root *copier.Root) error {
+		a := adding{Builder: b, root: root, dest: dest, o: o, many: len(sources)+len(o.Inline) > 1}
+		if err := a.prepare(); err != nil {
+			return err
+		}
+		var err error
+		added, err = a.all(ctx, sources)
+		return err
+	})
+	if err != nil {
+		return Added{}, fmt.Errorf("adding to %q: %w", b.Name(), err)
+	}
+	if o.AddHistory && added.Digest != "" {
+		b.AddHistory(History{Created: b.historyTime(), CreatedBy: "/bin/sh -c #(nop) " + verbOf(o) + " " + added.Summary()})
+		return added, b.Save()
+	}
+	return added, nil
+}
+
+func verbOf(o AddOptions) string {
+	if o.Extract {
+		return "ADD"
+	}
+	return "COPY"
+}
+
+// adding is one call of Add under way.
+type adding struct {
+	*Builder
+	root  *copier.Root
+	dest  string
+	o     AddOptions
+	many  bool // more than one source: the destination is a directory
+	owner *copier.Owner
+	mode  *copier.Mode
+	items []copier.Result
+}
+
+// prepare resolves the ownership with the container's own passwd and group.
+func (a *adding) prepare() error {
+	if a.o.Ownership.Chown != "" {
+		owner, err := rootfs.ResolveOwner(a.root, a.o.Ownership.Chown)
+		if err != nil {
+			return err
+		}
+		a.owner = &owner
+	}
+	if a.o.Ownership.Chmod != "" {
+		mode, err := copier.ParseMode(a.o.Ownership.Chmod)
+		if err != nil {
+			return err
+		}
+		a.mode = &mode
+	}
+	if a.o.Checksum != "" {
+		if _, err := digest.Parse(a.o.Checksum); err != nil {
+			return fmt.Errorf("checksum %q: %w", a.o.Checksum, err)
+		}
+	}
+	return nil
+}
+
+// all copies here-documents, downloads and local sources, in this order of their kinds.
+func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
+	local, remote := splitSources(sources)
+	if len(remote) > 0 && !a.o.Extract && a.o.Source.ContextDir != "" {
+		return Added{}, fmt.Errorf("%q: source can't be a URL for COPY", remote[0])
+	}
+	if a.o.Checksum != "" && len(local) > 0 {
+		return Added{}, errors.New("checksum flag is not supported for local sources")
+	}
+	for _, f := range a.o.Inline {
+		if err := a.stream(ctx, f); err != nil {
+			return Added{}, err
+		}
+	}
+	for _, url := range remote {
+		if err := a.download(ctx, url); err != nil {
+			return Added{}, err
+		}
+	}
+	if len(local) > 0 {
+		if err := a.local(ctx, local); err != nil {
+			return Added{}, err
+		}
+	}
+	return combine(a.items), nil
+}
+
+// splitSources tells paths from URLs.
+func splitSources(sources []string) (local, remote []string) {
+	for _, s := range sources {
+		if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+			remote = append(remote, s)
+			continue
+		}
+		local = append(local, s)
+	}
+	return local, remote
+}
+
+// stream writes one file whose content is at hand.
+func (a *adding) stream(ctx context.Context, f copier.StreamFile) error {
+	if a.owner != nil {
+		f.Owner = a.owner
+	}
+	if a.mode != nil {
+		f.Mode = *a.mode
+	}
+	if a.o.Timestamp != nil {
+		f.ModTime = *a.o.Timestamp
+	}
+	result, err := copier.CopyStream(ctx, a.root, a.target(), f)
+	if err != nil {
+		return err
+	}
+	a.items = append(a.items, result)
+	return nil
+}
+
+// target is the destination with the working directory in front; many sources
+// make it a directory.
+func (a *adding) target() string {
+	dest := a.dest
+	if a.many && !strings.HasSuffix(dest, "/") {
+		dest += "/"
+	}
+	return dest
+}
+
+// local copies sources that are files of some root.
+func (a *adding) local(ctx context.Context, sources []string) error {
+	src, sources, closeSource, err := a.openSource(ctx, sources)
+	if err != nil {
+		return err
+	}
+	defer closeSource()
+	result, err := copier.Copy(ctx, copier.Target{Root: a.root, Path: a.target(), Workdir: a.workdir()}, src, sources, a.copyOptions())
+	if err != nil {
+		return err
+	}
+	a.items = append(a.items, result)
+	return nil
+}
+
+func (a *adding) workdir() string {
+	if dir := a.image.OCI.Config.WorkingDir; dir != "" {
+		return dir
+	}
+	return "/"
+}
+
+// combine makes one summary of several items (spec commands.md 3.1, "Content digest").
+func combine(items []copier.Result) Added {
+	var added Added
+	texts := make([]string, 0, len(items))
+	for _, item := range items {
+		added.Files += item.Files
+		added.Bytes += item.Bytes
+		if item.Digest == "" {
+			continue
+		}
+		added.Kind, added.Digest = item.Kind, item.Digest
+		texts = append(texts, Added{Kind: item.Kind, Digest: item.Digest}.Summary())
+	}
+	if len(texts) > 1 {
+		sum := sha256.Sum256([]byte(strings.Join(texts, ",")))
+		added.Kind, added.Digest = "multi", hex.EncodeToString(sum[:])
+	}
+	return added
+}

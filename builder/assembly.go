@@ -1,0 +1,246 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/store"
+	"github.com/projectatomic/buildah/internal/transfer"
+)
+
+// assembly is what a new image's configuration and manifest are made of, once
+// its layers are in the store.
+type assembly struct {
+	engine      *Engine
+	options     CommitOptions
+	image       imageconfig.Image // with the new layers' digests
+	topLayer    string
+	baseHistory []History
+	annotations map[string]string
+	baseName    string // for the history; "" when the base has none
+	noHistory   bool   // the base's history is missing, so none is written
+	containerID string
+	squash      bool
+	pending     []History
+	layerEntry  *History // nil when there is no layer of the container
+	trailing    []History
+}
+
+// destination is where a commit goes.
+type destination struct {
+	names []string // in the store
+	push  string   // reference of another transport, "" for the store
+}
+
+// destination checks and resolves where a commit goes before any work is done.
+func (e *Engine) destination(dest string, o CommitOptions) (destination, error) {
+	var d destination
+	if dest != "" {
+		ref, err := e.Images.ParseDestination(dest)
+		if err != nil {
+			return d, err
+		}
+		if !ref.Store {
+			d.push = dest
+			if len(o.Tags) > 0 {
+				return d, fmt.Errorf("destination %q: don't know how to add tags to images stored in %q transport", dest, ref.Transport)
+			}
+			return d, nil
+		}
+		d.names = append(d.names, ref.Name)
+	}
+	for _, name := range o.Tags {
+		full, err := e.Images.NormalizeTag(name)
+		if err != nil {
+			return d, fmt.Errorf("destination %q: %w", name, err)
+		}
+		d.names = append(d.names, full)
+	}
+	return d, nil
+}
+
+// publish writes the image into the store and, where asked for, from there to
+// the destination; an image that was only needed for the way is taken away again.
+func (e *Engine) publish(ctx context.Context, st State, d destination, a assembly) (Committed, error) {
+	created := time.Now().UTC()
+	if fixed := a.options.Times.Fixed(); fixed != nil {
+		created = fixed.UTC()
+	}
+	built, err := a.build(created)
+	if err != nil {
+		return Committed{}, err
+	}
+	config, manifest, err := imageconfig.Render(built)
+	if err != nil {
+		return Committed{}, err
+	}
+	id := digest.FromBytes(config).Encoded()
+	_, lookup := e.Store.Image(id)
+	existed := lookup == nil
+	id, err = e.Store.CreateImage(store.NewImage{
+		Config: config, Manifest: manifest, TopLayer: st.TopLayer, Names: d.names, Created: created,
+	})
+	if err != nil {
+		return Committed{}, err
+	}
+	st.ImageID, st.Image, st.Annotations = id, built.Image, built.Annotations
+	st.Config, st.Manifest, st.ImageDigest = config, manifest, digest.FromBytes(manifest)
+	done := Committed{ID: id, Names: d.names, State: st, Manifest: Descriptor{
+		MediaType: built.Format.MediaType(), Digest: digest.FromBytes(manifest), Size: int64(len(manifest)),
+	}}
+	if d.push == "" {
+		return done, nil
+	}
+	pushed, err := e.Images.Push(ctx, id, d.push, a.options.Push)
+	if !existed {
+		err = errors.Join(err, e.Store.DeleteImage(id, true))
+	}
+	if err != nil {
+		return Committed{}, err
+	}
+	done.Manifest = Descriptor{MediaType: pushed.MediaType, Digest: pushed.ManifestDigest, Size: int64(len(pushed.Manifest))}
+	return done, nil
+}
+
+// build applies what the options ask for to the configuration and gives what is rendered.
+func (a *assembly) build(created time.Time) (imageconfig.Build, error) {
+	m := a.options.Metadata
+	img := a.image.Clone()
+	for _, key := range m.UnsetEnv {
+		img.UnsetEnv(key)
+	}
+	if err := img.Override(m.Config, m.Changes); err != nil {
+		return imageconfig.Build{}, err
+	}
+	fixed := a.options.Times.Fixed() != nil
+	a.label(&img, fixed)
+	b := imageconfig.Build{
+		Format: a.options.Format.OrDefault(), Image: img, Created: created, FixedTime: fixed, ContainerID: a.containerID,
+		History: a.history(created), Annotations: a.annotate(created),
+	}
+	layers, err := a.engine.layerList(img.OCI.RootFS.DiffIDs, a.topLayer)
+	b.Layers = layers
+	return b, err
+}
+
+// layerList describes the layers up to top, which have these digests.
+func (e *Engine) layerList(diffIDs []digest.Digest, top string) ([]imageconfig.Layer, error) {
+	chain, err := e.Store.LayerChain(top)
+	if err != nil {
+		return nil, err
+	}
+	if len(chain) != len(diffIDs) {
+		return nil, fmt.Errorf("the configuration names %d layers, but the store has %d up to %q", len(diffIDs), len(chain), top)
+	}
+	list := make([]imageconfig.Layer, len(chain))
+	for i, l := range chain {
+		list[i] = imageconfig.Layer{Digest: diffIDs[i], Size: l.Size}
+	}
+	return list, nil
+}
+
+// label sets and drops labels: fill-ins first, then our own, then what is to go.
+func (a *assembly) label(img *imageconfig.Image, fixed bool) {
+	m := a.options.Metadata
+	for _, text := range m.LayerLabels {
+		key, value := imageconfig.KeyValue(text)
+		if _, set := img.OCI.Config.Labels[key]; !set {
+			img.SetLabel(key, value)
+		}
+	}
+	if m.Identity == imageconfig.Yes || (m.Identity == imageconfig.Default && !fixed) {
+		img.SetLabel("io.buildah.version", a.engine.Host.Version)
+	}
+	for _, key := range m.UnsetLabels {
+		img.UnsetLabel(key)
+	}
+}
+
+const annotationCreated = "org.opencontainers.image.created"
+
+// annotate gives the annotations of the manifest, in the order of spec record.md 5.5.
+func (a *assembly) annotate(created time.Time) map[string]string {
+	m := a.options.Metadata
+	all := map[string]string{}
+	for k, v := range a.annotations {
+		all[k] = v
+	}
+	delete(all, annotationCreated)
+	if m.CreatedAnnotation != imageconfig.No {
+		all[annotationCreated] = created.Format(time.RFC3339Nano)
+	}
+	for _, key := range m.UnsetAnnotations {
+		delete(all, key)
+	}
+	for _, text := range m.Annotations {
+		key, value := imageconfig.KeyValue(text)
+		all[key] = value
+	}
+	return all
+}
+
+// history gives the entries of the new image, in the order of spec record.md 5.4.
+func (a *assembly) history(created time.Time) []History {
+	if a.options.Metadata.OmitHistory {
+		return nil
+	}
+	if a.noHistory && !a.squash {
+		return a.baseHistory
+	}
+	var added []History
+	added = append(added, a.pending...)
+	for i := range added {
+		added[i].EmptyLayer = true
+	}
+	if a.layerEntry != nil {
+		added = append(added, *a.layerEntry)
+		for range a.options.AddFiles[:min(1, len(a.options.AddFiles))] {
+			added = append(added, History{CreatedBy: a.addFileText()})
+		}
+	}
+	for _, h := range a.trailing {
+		h.EmptyLayer = true
+		added = append(added, h)
+	}
+	a.date(added, created)
+	if a.squash {
+		return added
+	}
+	return append(a.baseHistory[:len(a.baseHistory):len(a.baseHistory)], added...)
+}
+
+// date fills the entries' times, and names the base in the first of them.
+func (a *assembly) date(entries []History, created time.Time) {
+	fixed := a.options.Times.Fixed() != nil
+	for i := range entries {
+		if entries[i].Created == nil || fixed {
+			entries[i].Created = &created
+		}
+	}
+	if a.baseName == "" || len(entries) == 0 {
+		return
+	}
+	text := "FROM " + a.baseName
+	if c := entries[0].Comment; c != "" {
+		text = c + " " + text
+	}
+	entries[0].Comment = text
+}
+
+// addFileText is the created_by of the layer of --add-file. The stray end is
+// what other readers of such histories expect.
+func (a *assembly) addFileText() string {
+	ids := a.image.OCI.RootFS.DiffIDs
+	return "/bin/sh -c #(nop) ADD dir:" + ids[len(ids)-1].Encoded() + " in /\","
+}
+
+// historyTime is the time for entries of the record.
+func (b *Builder) historyTime() *time.Time {
+	now := time.Now().UTC()
+	return &now
+}

@@ -1,0 +1,179 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/store"
+)
+
+// Builder is one working container, opened. It is not safe for concurrent use;
+// several processes may each open the same container.
+type Builder struct {
+	engine *Engine
+	record Record
+	image  imageconfig.Image // the live configuration; record.OCIv1 and record.Docker when saved
+	owned  bool              // the interpreter's own: nobody else knows it
+	base   baseFacts
+}
+
+// baseFacts is what a commit wants to know of the base and the record does not say.
+type baseFacts struct {
+	noHistory bool
+}
+
+// Open finds a working container by name, ID or unique prefix of an ID. A
+// container that another tool made is adopted: a record is made from its image.
+func Open(e *Engine, nameOrID string) (*Builder, error) {
+	c, err := e.Store.Container(nameOrID)
+	if err != nil {
+		return nil, fmt.Errorf("looking up working container %q: %w", nameOrID, err)
+	}
+	b, err := e.open(c)
+	if errors.Is(err, fs.ErrNotExist) {
+		return e.adopt(c, nameOrID)
+	}
+	return b, err
+}
+
+// open reads the record of a container of the store.
+func (e *Engine) open(c store.Container) (*Builder, error) {
+	dir, err := e.Store.ContainerDir(c.ID)
+	if err != nil {
+		return nil, fmt.Errorf("finding the record of %q: %w", c.ID, err)
+	}
+	r, err := loadRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	// The store knows better than the record, which another tool may not have updated.
+	r.ContainerID = c.ID
+	b := &Builder{engine: e, record: r, image: imageconfig.Image{OCI: r.OCIv1, Docker: r.Docker}}
+	b.base.noHistory = len(r.OCIv1.History) == 0 && len(r.OCIv1.RootFS.DiffIDs) > 0
+	return b, nil
+}
+
+// OpenAll opens the working containers that have a record of ours, in the order of the store.
+func OpenAll(e *Engine) ([]*Builder, error) {
+	list, err := e.Store.Containers()
+	if err != nil {
+		return nil, fmt.Errorf("listing containers: %w", err)
+	}
+	var all []*Builder
+	for _, c := range list {
+		b, err := e.open(c)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrBadRecord):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		all = append(all, b)
+	}
+	return all, nil
+}
+
+// adopt makes a record for a container of another tool, from its image.
+func (e *Engine) adopt(c store.Container, name string) (*Builder, error) {
+	if c.ImageID == "" {
+		return nil, fmt.Errorf("adopting container %q: it was not made from an image", name)
+	}
+	st, err := e.stateOf(c.ImageID)
+	if err != nil {
+		return nil, fmt.Errorf("adopting container %q: %w", name, err)
+	}
+	st.setBaseAnnotations()
+	b := e.newBuilder(st, FromOptions{})
+	b.record.Container, b.record.ContainerID = name, c.ID
+	b.record.ProcessLabel, b.record.MountLabel = c.ProcessLabel, c.MountLabel
+	b.record.IDMappingOptions = mappingsOf(c)
+	b.image.Docker.Parent = c.ImageID
+	b.image.Docker.Config.Image = c.ImageID
+	if err := b.Save(); err != nil {
+		return nil, fmt.Errorf("adopting container %q: %w", name, err)
+	}
+	return b, nil
+}
+
+// ID is the ID of the container in the store: 64 hexadecimal digits.
+func (b *Builder) ID() string { return b.record.ContainerID }
+
+// Name is the name of the container.
+func (b *Builder) Name() string { return b.record.Container }
+
+// Record gives the record as it is in memory; [Builder.Save] writes it.
+func (b *Builder) Record() *Record { return &b.record }
+
+// Image gives the live configuration of the image that a commit would make.
+func (b *Builder) Image() *imageconfig.Image { return &b.image }
+
+// Save writes the record. A container that only the interpreter knows has none.
+func (b *Builder) Save() error {
+	if b.owned {
+		return nil
+	}
+	b.record.OCIv1, b.record.Docker = b.image.OCI, b.image.Docker
+	dir, err := b.engine.Store.ContainerDir(b.ID())
+	if err != nil {
+		return fmt.Errorf("saving the record of %q: %w", b.Name(), err)
+	}
+	if err := b.record.save(dir); err != nil {
+		return fmt.Errorf("saving the record of %q: %w", b.Name(), err)
+	}
+	return nil
+}
+
+// Delete unmounts the container and removes it with everything in it.
+func (b *Builder) Delete(_ context.Context) error {
+	return b.engine.deleteContainer(b.ID(), b.Name())
+}
+
+func (e *Engine) deleteContainer(id, name string) error {
+	count, err := e.Store.MountCount(id)
+	if err != nil {
+		return fmt.Errorf("removing container %q: %w", name, err)
+	}
+	if count > 0 {
+		if err := e.detach(id); err != nil {
+			return fmt.Errorf("removing container %q: %w", name, err)
+		}
+	}
+	if err := e.Store.DeleteContainer(id); err != nil {
+		return fmt.Errorf("removing container %q: %w", name, err)
+	}
+	return nil
+}
+
+// Rename gives the container another name, which no container may have.
+func (b *Builder) Rename(name string) error {
+	if taken, err := b.engine.Store.Container(name); err == nil {
+		return fmt.Errorf("renaming %q: %w: %q names container %q", b.Name(), ErrNameInUse, name, taken.ID)
+	} else if !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("renaming %q: %w", b.Name(), err)
+	}
+	if err := b.engine.Store.RenameContainer(b.ID(), name); err != nil {
+		return fmt.Errorf("renaming %q: %w", b.Name(), err)
+	}
+	b.record.Container = name
+	return b.Save()
+}
+
+// Configure applies a change of the configuration; the caller saves. The
+// warnings are about settings that the image format does not keep.
+func (b *Builder) Configure(c Change) ([]string, error) {
+	outcome, err := b.image.Apply(c)
+	if err != nil {
+		return nil, fmt.Errorf("configuring %q: %w", b.Name(), err)
+	}
+	b.applyOutcome(outcome)
+	return outcome.Warnings, nil
+}
+
+// AddHistory appends an entry without a layer that precedes the container's own layer.
+func (b *Builder) AddHistory(h History) {
+	h.EmptyLayer = true
+	b.record.PrependedEmptyLayers = append(b.record.PrependedEmptyLayers, h)
+}

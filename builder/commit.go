@@ -1,0 +1,196 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/layers"
+	"github.com/projectatomic/buildah/internal/transfer"
+)
+
+// CommitOptions adjusts [Builder.Commit] and [Engine.CommitState]. Each zero
+// value is the documented default.
+type CommitOptions struct {
+	Format    Format // "" means the container's own
+	Squash    bool   // one layer holds everything; the base's history is dropped
+	Remove    bool   // delete the container after success
+	Times     Times
+	Tags      []string // further names, for destinations in the store
+	Metadata  Metadata // labels, annotations, history
+	CreatedBy string   // of the layer's history entry; "" means the record's
+	Comment   string   // of the layer's history entry; "" means the record's
+	Pending   []History // entries without a layer, after those of the record
+	AddFiles  []AddFile // further files, in a layer of their own
+	Push      transfer.PushOptions // for destinations other than the store
+}
+
+// Times fixes the times in an image, so that the same input gives the same bytes.
+type Times struct {
+	Timestamp *time.Time // of the image and of everything in new layers
+	Epoch     *time.Time // of the image; layers keep theirs
+	Rewrite   bool       // times in new layers later than Epoch become Epoch
+}
+
+// Fixed is the time of the image, nil when it is the clock's.
+func (t Times) Fixed() *time.Time {
+	if t.Timestamp != nil {
+		return t.Timestamp
+	}
+	return t.Epoch
+}
+
+// clamp is what happens to the times of files in new layers.
+func (t Times) clamp() layers.Clamp {
+	switch {
+	case t.Timestamp != nil:
+		return layers.Clamp{Mode: layers.SetTo, Time: *t.Timestamp}
+	case t.Epoch != nil && t.Rewrite:
+		return layers.Clamp{Mode: layers.ClampTo, Time: *t.Epoch}
+	}
+	return layers.Clamp{}
+}
+
+// Metadata is what a commit changes in an image besides its layers.
+type Metadata struct {
+	Annotations       []string // key=value, added last
+	UnsetAnnotations  []string
+	CreatedAnnotation Choice // Default means yes
+	Identity          Choice // the label io.buildah.version; Default means yes unless a time is fixed
+	UnsetEnv          []string
+	UnsetLabels       []string
+	LayerLabels       []string // key=value, where the label is not set
+	Changes           []string // Dockerfile instructions applied to the configuration
+	Config            []byte   // a Docker container configuration merged over the configuration
+	OmitHistory       bool
+}
+
+// Choice is yes, no, or not said.
+type Choice = imageconfig.Choice
+
+// Committed is what a commit made.
+type Committed struct {
+	ID       string        // of the image: hexadecimal digest of its configuration
+	Manifest Descriptor
+	Names    []string // in the store
+	// State is the image as a base for the next step. Its image is in the store
+	// only when the destination was.
+	State State
+}
+
+// Descriptor tells what a manifest is.
+type Descriptor struct {
+	MediaType string
+	Digest    digest.Digest
+	Size      int64
+}
+
+// Commit makes an image of the container. dest is a name in the store, a
+// reference of any transport that can be written, or "" for an image without a
+// name. A container of the interpreter is gone afterwards: its upper directory
+// has become the layer.
+func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Committed, error) {
+	target, err := b.engine.destination(dest, o)
+	if err != nil {
+		return Committed{}, err
+	}
+	st, err := b.freeze(ctx, o)
+	if err != nil {
+		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
+	}
+	done, err := b.engine.publish(ctx, st, target, b.assembly(st, o))
+	if err != nil {
+		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
+	}
+	if o.Remove || b.owned {
+		if err := b.Delete(ctx); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// CommitState makes an image of a state: a step that only changes the configuration.
+func (e *Engine) CommitState(ctx context.Context, st State, dest string, o CommitOptions) (Committed, error) {
+	target, err := e.destination(dest, o)
+	if err != nil {
+		return Committed{}, err
+	}
+	a := assembly{engine: e, options: o, image: st.Image, topLayer: st.TopLayer,
+		annotations: st.Annotations, baseName: st.historyBaseName(), noHistory: st.NoHistory,
+	}
+	a.baseHistory = st.Image.OCI.History
+	a.pending = o.Pending
+	return e.publish(ctx, st, target, a)
+}
+
+// freeze makes the container's changes layers of the store and gives the state
+// that they result in.
+func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
+	r := &b.record
+	st := State{
+		ImageID: r.FromImageID, ImageName: r.FromImage, ImageDigest: r.baseDigest(), TopLayer: r.TopLayer,
+		Image: b.image, Annotations: r.Annotations, NoHistory: b.base.noHistory,
+	}
+	lo := layers.Options{Owned: b.owned, Clamp: o.Times.clamp()}
+	freeze := layers.Freeze
+	if o.Squash {
+		freeze = layers.Squash
+	}
+	layer, err := freeze(ctx, b.engine.Store, b.ID(), lo)
+	if err != nil {
+		return State{}, err
+	}
+	st.push(layer, o.Squash)
+	if len(o.AddFiles) == 0 {
+		return st, nil
+	}
+	extra, err := b.engine.addFileLayer(ctx, st.TopLayer, o)
+	if err != nil {
+		return State{}, errors.Join(err, b.engine.Store.DropLayer(layer.ID))
+	}
+	st.push(extra, false)
+	return st, nil
+}
+
+// push puts a layer on top, or in the place of all.
+func (s *State) push(layer layers.Layer, alone bool) {
+	ids := s.Image.OCI.RootFS.DiffIDs
+	if alone {
+		ids = nil
+	}
+	s.Image.SetDiffIDs(append(ids[:len(ids):len(ids)], layer.DiffID))
+	s.TopLayer = layer.ID
+}
+
+// assembly gathers what the new image's configuration and manifest are made of.
+func (b *Builder) assembly(st State, o CommitOptions) assembly {
+	a := assembly{
+		engine: b.engine, options: o, image: st.Image, topLayer: st.TopLayer, annotations: b.record.Annotations,
+		baseName: st.historyBaseName(), noHistory: st.NoHistory, containerID: b.ID(), squash: o.Squash,
+		baseHistory: b.image.OCI.History,
+	}
+	if a.options.Format == "" {
+		a.options.Format = imageconfig.FormatOf(b.record.Format)
+	}
+	a.pending = append(append(a.pending, b.record.PrependedEmptyLayers...), o.Pending...)
+	a.trailing = b.record.AppendedEmptyLayers
+	a.layerEntry = &History{
+		CreatedBy: firstNonEmpty(o.CreatedBy, b.record.CreatedBy, b.image.ShellText()),
+		Author:    b.image.OCI.Author, Comment: firstNonEmpty(o.Comment, b.record.HistoryComment),
+	}
+	return a
+}
+
+func firstNonEmpty(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

@@ -1,0 +1,59 @@
+package builder
+
+import (
+	"io"
+
+	"github.com/projectatomic/buildah/internal/containersconf"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/store"
+	"github.com/projectatomic/buildah/internal/transfer"
+)
+
+// Engine is what every verb works with: the store, the way to registries, and
+// what the process around us has configured. One engine serves a process.
+type Engine struct {
+	Store  *store.Store
+	Images *transfer.Client
+	Config containersconf.Config
+	Host   Host
+	// Warn takes one line about something that does not stop the work; nil drops it.
+	Warn func(format string, args ...any)
+}
+
+// Host is what the library may know about the process that called it.
+type Host struct {
+	Version    string   // of this program: identity label, user agent, .containerenv
+	TempDir    string   // absolute; bundles, downloads
+	RuntimeDir string   // absolute; state of running containers
+	Env        []string // KEY=VALUE; proxies, `--env NAME`
+	Rootless   bool     // see spec run.md, 8.1
+	UID        int      // of the invoking user
+	Runtime    string   // $BUILDAH_RUNTIME, "" if unset
+	Isolation  string   // $BUILDAH_ISOLATION, "" if unset
+	NoPivot    bool     // $BUILDAH_NOPIVOT is set
+	Umask      int
+	Stderr     io.Writer
+}
+
+func (e *Engine) warn(format string, args ...any) {
+	if e.Warn != nil {
+		e.Warn(format, args...)
+	}
+}
+
+// Aliases of the words that travel through every verb, so that callers of this
+// package need not know where they are kept.
+type (
+	// Change is what one `config` call, or one Dockerfile instruction, asks for.
+	Change = imageconfig.Change
+	// Format is an image format: "oci" or "docker".
+	Format = imageconfig.Format
+	// History is one entry of an image's history.
+	History = imageconfig.History
+	// Platform is an operating system, an architecture and a variant.
+	Platform = imageconfig.Platform
+	// Registry says how to talk to registries.
+	Registry = transfer.Registry
+	// PullPolicy says when to ask a registry for an image.
+	PullPolicy = transfer.PullPolicy
+)

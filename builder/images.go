@@ -1,0 +1,230 @@
+package builder
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/store"
+	"github.com/projectatomic/buildah/internal/transfer"
+)
+
+// ImageInfo is one image of the store as listings show it.
+type ImageInfo struct {
+	ID           string
+	Names        []string
+	NamesHistory []string
+	Digest       digest.Digest
+	Digests      []digest.Digest
+	TopLayer     string
+	Created      time.Time
+	Size         int64 // bytes of its layers and of its configuration; -1 when a layer is missing
+	ReadOnly     bool
+	// Children is the number of images that stand on this one.
+	Children int
+	List     bool // a manifest list
+}
+
+// listInstances is the item that only manifest lists have.
+const listInstances = "instances.json"
+
+// Dangling tells whether nothing refers to the image.
+func (i *ImageInfo) Dangling() bool { return len(i.Names) == 0 && i.Children == 0 }
+
+// Intermediate tells whether the image is only there for another that stands on it.
+func (i *ImageInfo) Intermediate() bool { return len(i.Names) == 0 && i.Children > 0 }
+
+// ListOptions adjusts [Engine.ListImages].
+type ListOptions struct {
+	All     bool     // intermediate images too
+	Image   string   // only this one
+	Filters []string // key=value or key!=value, all of them must hold
+	NoSize  bool     // Size stays 0: it costs a look at every layer
+}
+
+// ListImages lists the images of the store, the newest first.
+func (e *Engine) ListImages(_ context.Context, o ListOptions) ([]ImageInfo, error) {
+	filters, err := parseImageFilters(o.Filters)
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.imageInfos()
+	if err != nil {
+		return nil, err
+	}
+	keep, err := e.imageFilter(all, filters)
+	if err != nil {
+		return nil, err
+	}
+	only := ""
+	if o.Image != "" {
+		found, _, err := e.Images.Lookup(o.Image, transfer.LookupOptions{Lists: true})
+		if err != nil {
+			return nil, err
+		}
+		only = found.ID
+	}
+	var list []ImageInfo
+	for _, img := range all {
+		switch {
+		case only != "" && img.ID != only:
+			continue
+		case only == "" && !o.All && img.Intermediate() && !filters.mentions("intermediate"):
+			continue
+		}
+		ok, err := keep(img)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		if !o.NoSize {
+			if img.Size, err = e.Store.ImageSize(img.ID); err != nil {
+				img.Size = -1
+			}
+		}
+		list = append(list, img)
+	}
+	return list, nil
+}
+
+// imageInfos gives every complete image, the newest first, with what stands on what.
+func (e *Engine) imageInfos() ([]ImageInfo, error) {
+	images, err := e.Store.Images()
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	parents, err := e.Store.LayerParents()
+	if err != nil {
+		return nil, fmt.Errorf("listing layers: %w", err)
+	}
+	infos := make([]ImageInfo, 0, len(images))
+	for _, img := range images {
+		infos = append(infos, infoOf(img))
+	}
+	children, err := e.childCounts(infos, parents)
+	if err != nil {
+		return nil, err
+	}
+	for i := range infos {
+		infos[i].Children = children[infos[i].ID]
+	}
+	slices.SortStableFunc(infos, func(a, b ImageInfo) int {
+		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.ID, b.ID))
+	})
+	return infos, nil
+}
+
+func infoOf(img store.Image) ImageInfo {
+	return ImageInfo{
+		ID: img.ID, Names: img.Names, NamesHistory: img.NamesHistory, Digest: img.Digest, Digests: img.Digests,
+		TopLayer: img.TopLayer, Created: img.Created, ReadOnly: img.ReadOnly,
+		List: img.TopLayer == "" && slices.Contains(img.BigData, listInstances),
+	}
+}
+
+// childCounts tells how many images stand on each image. An image stands on
+// another when its layers continue those of the other, or, with the same layers,
+// when its history continues the other's.
+func (e *Engine) childCounts(images []ImageInfo, parents map[string]string) (map[string]int, error) {
+	byLayer := map[string][]string{} // top layer -> image IDs
+	for _, img := range images {
+		if img.TopLayer != "" {
+			byLayer[img.TopLayer] = append(byLayer[img.TopLayer], img.ID)
+		}
+	}
+	counts := map[string]int{}
+	for _, img := range images {
+		// The nearest layer below that is the top of some image.
+		for layer := parents[img.TopLayer]; layer != ""; layer = parents[layer] {
+			if below := byLayer[layer]; len(below) > 0 {
+				for _, id := range below {
+					counts[id]++
+				}
+				break
+			}
+		}
+	}
+	for _, ids := range byLayer {
+		if err := e.countSiblings(ids, counts); err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
+}
+
+// countSiblings counts, among images with the same layers, those whose history
+// continues another's. Reading the configurations is only needed for these.
+func (e *Engine) countSiblings(ids []string, counts map[string]int) error {
+	if len(ids) < 2 {
+		return nil
+	}
+	histories := make(map[string][]History, len(ids))
+	for _, id := range ids {
+		config, err := e.Store.Config(id)
+		if err != nil {
+			continue // a damaged image has no children that we could find
+		}
+		parsed, err := imageconfig.Parse(config, "")
+		if err != nil {
+			continue
+		}
+		histories[id] = parsed.OCI.History
+	}
+	for child, long := range histories {
+		for parent, short := range histories {
+			if child != parent && len(long) > len(short) && sameHistory(long[:len(short)], short) {
+				counts[parent]++
+			}
+		}
+	}
+	return nil
+}
+
+func sameHistory(a, b []History) bool {
+	return slices.EqualFunc(a, b, func(x, y History) bool {
+		return x.CreatedBy == y.CreatedBy && x.Comment == y.Comment && x.EmptyLayer == y.EmptyLayer
+	})
+}
+
+// Tag gives further names to an image or a manifest list; whoever had them loses them.
+func (e *Engine) Tag(image string, names []string) error {
+	found, _, err := e.Images.Lookup(image, transfer.LookupOptions{Lists: true})
+	if err != nil {
+		return fmt.Errorf("tagging: %w", err)
+	}
+	full := make([]string, len(names))
+	for i, name := range names {
+		if strings.Contains(name, "@") {
+			return fmt.Errorf("tagging %q: a tag cannot have a digest: %q", image, name)
+		}
+		if full[i], err = e.Images.NormalizeTag(name); err != nil {
+			return fmt.Errorf("tagging %q: %w", image, err)
+		}
+	}
+	if err := e.Store.AddImageName(found.ID, full...); err != nil {
+		return fmt.Errorf("tagging %q: %w", image, err)
+	}
+	return nil
+}
+
+// Pull fetches an image into the store.
+func (e *Engine) Pull(ctx context.Context, image string, o transfer.PullOptions) (transfer.Pulled, error) {
+	return e.Images.Pull(ctx, image, o)
+}
+
+// Push copies an image of the store to dest, a reference of any transport that
+// can be written; without a transport it is a registry's.
+func (e *Engine) Push(ctx context.Context, image, dest string, o transfer.PushOptions) (transfer.Pushed, error) {
+	if dest == "" {
+		dest = image
+	}
+	return e.Images.Push(ctx, image, dest, o)
+}

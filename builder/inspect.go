@@ -1,0 +1,94 @@
+package builder
+
+import (
+	"fmt"
+	"slices"
+
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/transfer"
+)
+
+// Inspection is what `inspect` shows of a container or an image. The order of
+// the fields is that of the JSON (spec commands.md, 3.9).
+type Inspection struct { //nolint:revive // the format is given
+	Type                  string
+	FromImage             string
+	FromImageID           string
+	FromImageDigest       string
+	GroupAdd              []string
+	Config                string
+	Manifest              string
+	Container             string
+	ContainerID           string
+	MountPoint            string
+	ProcessLabel          string
+	MountLabel            string
+	ImageAnnotations      map[string]string
+	ImageCreatedBy        string
+	OCIv1                 ociv1.Image
+	Docker                imageconfig.Docker
+	DefaultMountsFilePath string
+	Isolation             string
+	NamespaceOptions      []Namespace
+	Capabilities          []string
+	ConfigureNetwork      string
+	CNIPluginPath         string
+	CNIConfigDir          string
+	IDMappingOptions      IDMappingOptions
+	History               []History
+	Devices               []any
+	DeviceSpecs           []string
+	CDIConfigDir          string
+}
+
+// Inspect shows the container as it would be committed now.
+func (b *Builder) Inspect() Inspection {
+	r := &b.record
+	in := Inspection{
+		Type: recordType, FromImage: r.FromImage, FromImageID: r.FromImageID, FromImageDigest: r.FromImageDigest,
+		GroupAdd: r.GroupAdd, Config: string(r.Config), Manifest: string(r.Manifest),
+		Container: r.Container, ContainerID: r.ContainerID, MountPoint: r.MountPoint,
+		ProcessLabel: r.ProcessLabel, MountLabel: r.MountLabel,
+		ImageAnnotations: r.Annotations, ImageCreatedBy: r.CreatedBy, OCIv1: b.image.OCI, Docker: b.image.Docker,
+		DefaultMountsFilePath: r.DefaultMountsFilePath, Isolation: r.Isolation.String(), NamespaceOptions: r.NamespaceOptions,
+		Capabilities: slices.Sorted(slices.Values(r.Capabilities)), ConfigureNetwork: r.ConfigureNetwork.String(),
+		CNIPluginPath: r.CNIPluginPath, CNIConfigDir: r.CNIConfigDir, IDMappingOptions: r.IDMappingOptions,
+		Devices: r.Devices, DeviceSpecs: r.DeviceSpecs, CDIConfigDir: r.CDIConfigDir,
+	}
+	in.History = slices.Concat(b.image.OCI.History, r.PrependedEmptyLayers, r.AppendedEmptyLayers)
+	return in
+}
+
+// InspectImage shows an image of the store the way a container on it would look.
+func (e *Engine) InspectImage(name string) (Inspection, error) {
+	found, matched, err := e.Images.Lookup(name, transfer.LookupOptions{})
+	if err != nil {
+		return Inspection{}, err
+	}
+	st, err := e.stateOf(found.ID)
+	if err != nil {
+		return Inspection{}, err
+	}
+	if matched != "" {
+		st.ImageName = matched
+	}
+	b := e.newBuilder(st, FromOptions{})
+	in := b.Inspect()
+	in.Isolation = IsolationDefault.String()
+	return in, nil
+}
+
+// InspectList gives the JSON of a manifest list of the store.
+func (e *Engine) InspectList(name string) ([]byte, error) {
+	found, _, err := e.Images.Lookup(name, transfer.LookupOptions{Lists: true})
+	if err != nil {
+		return nil, err
+	}
+	if info := infoOf(found); !info.List {
+		return nil, fmt.Errorf("inspecting %q: it is an image, not a manifest list", name)
+	}
+	data, _, _, err := e.Store.Manifest(found.ID)
+	return data, err
+}

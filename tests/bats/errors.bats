@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# Bad input: one clear line, the right status, and nothing half-made left behind.
+load helpers
+
+@test "errors: an unknown container" {
+  for verb in "config --env a=b" mount umount rm "commit" "run" inspect; do
+    case $verb in
+    run) buildah 125 run nosuch true ;;
+    *) read -ra words <<<"$verb"; buildah 125 "${words[@]}" nosuch ;;
+    esac
+    says nosuch
+    one_line_error
+  done
+  buildah 125 copy nosuch /etc/hostname /x
+  one_line_error
+}
+
+@test "errors: an unknown image" {
+  buildah 125 from --pull=never docker.io/library/nosuch
+  says nosuch
+  one_line_error
+  buildah 125 rmi nosuch
+  one_line_error
+  buildah 125 push nosuch "dir:$T/dir"
+  one_line_error
+  [ ! -e "$T/dir" ]
+  store_is_clean
+}
+
+@test "errors: an unknown flag names the right one" {
+  buildah 125 from --nmae x scratch
+  says "--name"
+  one_line_error
+  buildah 125 comit x
+  says "commit"
+  one_line_error
+}
+
+@test "errors: a bad reference" {
+  from_base
+  buildah 125 commit "$ctr" UPPER/Case
+  says "must be lowercase"
+  one_line_error
+  buildah 125 from "docker://not a name"
+  one_line_error
+  buildah 125 from oci:
+  one_line_error
+}
+
+@test "errors: a missing source file" {
+  from_base
+  buildah 125 copy "$ctr" "$T/nosuch" /x
+  says "$T/nosuch"
+  says "no such file"
+  one_line_error
+}
+
+@test "errors: two containers of one name" {
+  buildah from --name twice scratch
+  buildah 125 from --name twice scratch
+  says "already in use"
+  one_line_error
+  buildah containers -q
+  is "$(wc -l <<<"$output")" 1
+}
+
+@test "errors: rm of a mounted container" {
+  buildah from scratch
+  ctr=$output
+  buildah mount "$ctr"
+  mnt=$output
+  echo kept >"$mnt/file"
+  buildah 125 rm "$ctr"
+  says "is mounted"
+  says "umount"
+  one_line_error
+  is "$(cat "$mnt/file")" kept
+  buildah umount "$ctr"
+  buildah rm "$ctr"
+  store_is_clean
+}
+
+@test "errors: an unreachable registry says which and why, after the retries" {
+  buildah 125 pull --retry 1 --retry-delay 10ms 127.0.0.1:1/some/image
+  says "127.0.0.1:1"
+  says "connection refused"
+  one_line_error
+  base busybox
+  buildah 125 push --retry 1 --retry-delay 10ms docker.io/library/busybox docker://127.0.0.1:1/some/image
+  says "127.0.0.1:1"
+  says "connection refused"
+  one_line_error
+}
+
+@test "errors: a Dockerfile names its file and line, and shows it" {
+  base busybox
+  printf 'FROM docker.io/library/busybox\nENV a=b\nRNU echo hello\n' >"$T/context/Dockerfile"
+  buildah 125 bud "$T/context"
+  says "Dockerfile:3"
+  says "RNU echo hello"
+  says "RUN"
+  store_is_clean
+}
+
+@test "errors: a file system without space leaves nothing behind" {
+  truncate -s 48M "$T/disk"
+  mkfs.ext4 -q "$T/disk"
+  mkdir "$T/small"
+  mount -o loop "$T/disk" "$T/small" || skip "no loop devices here"
+  small() {
+    local status=0
+    output=$("$BUILDAH_BINARY" --root "$T/small/root" --runroot "$T/run-small" "$@" 2>"$T/stderr") || status=$?
+    errors=$(cat "$T/stderr")
+    return $status
+  }
+  small from scratch
+  ctr=$output
+  head -c 25M /dev/urandom >"$T/big"
+  small copy -q "$ctr" "$T/big" /big
+  ! small commit "$ctr" full
+  says "no space left"
+  one_line_error
+  small images -q -a
+  is "$output" ""
+  small rm "$ctr"
+  umount "$T/small"
+}
+
+@test "errors: a record of another type, or a broken one, is refused and kept" {
+  buildah from --name damaged scratch
+  file=$(echo "$T"/root/overlay-containers/*/userdata/buildah.json)
+  for content in '{"type":"something else 9"}' '{broken'; do
+    echo "$content" >"$file"
+    buildah 125 config --env a=b damaged
+    says "not a usable working container record"
+    one_line_error
+    is "$(cat "$file")" "$content"
+  done
+}
+
+@test "errors: a command's own status is passed on" {
+  from_base
+  buildah 7 run --isolation chroot "$ctr" sh -c 'exit 7'
+  buildah 125 run "$ctr"
+  one_line_error
+}
