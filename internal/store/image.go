@@ -35,8 +35,12 @@ type Image struct {
 func (i *Image) torn() bool { return !i.Complete && len(i.Names) == 0 }
 
 func imageFromRaw(i *storage.Image) Image {
+	d, ok := i.BigDataDigests[manifestKey]
+	if !ok {
+		d = i.Digest // storage keeps that of the first manifest it was given
+	}
 	return Image{
-		ID: i.ID, Names: i.Names, NamesHistory: i.NamesHistory, Digest: i.Digest, Digests: i.Digests,
+		ID: i.ID, Names: i.Names, NamesHistory: i.NamesHistory, Digest: d, Digests: i.Digests,
 		TopLayer: i.TopLayer, Created: i.Created, ReadOnly: i.ReadOnly,
 		Complete: slices.Contains(i.BigDataNames, manifestKey), BigData: i.BigDataNames,
 	}
