@@ -113,23 +113,16 @@ func (j *pullJob) fromDockerArchive(ctx context.Context, t types.ImageTransport,
 	if err != nil {
 		return first, err
 	}
-	defer reader.Close()
-	images, err := reader.List()
+	defer func() { _ = reader.Close() }()
+	_, _, one := strings.Cut(rest, ":")
+	images, err := archivedImages(reader, bound, one)
 	if err != nil {
 		return first, err
 	}
-	if _, _, one := strings.Cut(rest, ":"); one {
-		images = [][]types.ImageReference{{bound}}
-	}
-	for i, refs := range images {
-		p, err := j.fetchAs(ctx, j.sys, refs[0], refs[0].DockerReference())
+	for i, img := range images {
+		p, err := j.importArchived(ctx, img)
 		if err != nil {
 			return first, err
-		}
-		for _, more := range refs[1:] {
-			if err := j.c.Store.AddImageName(p.ID, more.DockerReference().String()); err != nil {
-				return first, err
-			}
 		}
 		if i == 0 {
 			first = p
@@ -140,6 +133,59 @@ func (j *pullJob) fromDockerArchive(ctx context.Context, t types.ImageTransport,
 	}
 	first.TransportName = t.Name()
 	return first, nil
+}
+
+// archived is an image in a docker archive and the names that it has there.
+type archived struct {
+	ref   types.ImageReference
+	names []string
+}
+
+// archivedImages lists the image that a reference chooses, or all of them.
+func archivedImages(reader *archive.Reader, bound types.ImageReference, one bool) ([]archived, error) {
+	if one {
+		tags, err := reader.ManifestTagsForReference(bound)
+		return []archived{{bound, tags}}, err
+	}
+	groups, err := reader.List()
+	if err != nil {
+		return nil, err
+	}
+	var images []archived
+	for _, refs := range groups {
+		img := archived{ref: refs[0]}
+		for _, ref := range refs {
+			if named := ref.DockerReference(); named != nil {
+				img.names = append(img.names, named.String())
+			}
+		}
+		images = append(images, img)
+	}
+	return images, nil
+}
+
+func (j *pullJob) importArchived(ctx context.Context, img archived) (Pulled, error) {
+	var names []reference.Named
+	for _, text := range img.names {
+		named, err := reference.ParseNormalizedNamed(text)
+		if err != nil {
+			return Pulled{}, fmt.Errorf("naming an image of the archive %q: %w", text, err)
+		}
+		names = append(names, reference.TagNameOnly(named))
+	}
+	if len(names) == 0 {
+		return j.fetchAs(ctx, j.sys, img.ref, nil)
+	}
+	p, err := j.fetchAs(ctx, j.sys, img.ref, names[0])
+	if err != nil {
+		return Pulled{}, err
+	}
+	for _, more := range names[1:] {
+		if err := j.c.Store.AddImageName(p.ID, more.String()); err != nil {
+			return Pulled{}, err
+		}
+	}
+	return p, nil
 }
 
 // embeddedName is the name that an image gets in the store: what the transport

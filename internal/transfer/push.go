@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/archive"
+	"go.podman.io/image/v5/docker/daemon"
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/pkg/blobcache"
@@ -102,7 +104,7 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 		return err
 	})
 	if err != nil {
-		return Pushed{}, err
+		return Pushed{}, c.explain(ref, err)
 	}
 	d, err := manifest.Digest(data)
 	return Pushed{Manifest: data, ManifestDigest: d}, err
@@ -220,6 +222,19 @@ func (c *Client) pushSource(id string, o PushOptions) (types.ImageReference, err
 		return nil, fmt.Errorf("using the blob cache %q: %w", o.Registry.BlobCache, err)
 	}
 	return cached, nil
+}
+
+// explain adds where the docker daemon was expected: its transport reports a
+// closed pipe when there is none.
+func (c *Client) explain(ref types.ImageReference, err error) error {
+	if ref.Transport().Name() != daemon.Transport.Name() || !errors.Is(err, io.ErrClosedPipe) {
+		return err
+	}
+	host := c.System.DockerHost
+	if host == "" {
+		host = "its default socket"
+	}
+	return fmt.Errorf("no docker daemon took the image at %s: %w", host, err)
 }
 
 // removeHalf gives a function that removes the archive file which a failed push

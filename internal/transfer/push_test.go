@@ -1,7 +1,9 @@
 package transfer
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,7 +100,7 @@ func TestRoundTrips(t *testing.T) {
 			if err != nil || string(content) != "content" {
 				t.Errorf("content: %q, %v", content, err)
 			}
-			if second.Store.Images(); len(img.Names) > 1 {
+			if len(img.Names) > 1 {
 				t.Errorf("names %q", img.Names)
 			}
 		})
@@ -166,6 +168,56 @@ func TestPushBadDestinations(t *testing.T) {
 	}
 }
 
+func TestPushCancelledLeavesNoArchive(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := testenv.BaseImage(t, f.Store, "localhost/app", testenv.Files{"f": "1"})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := t.TempDir()
+	for _, transport := range []string{"docker-archive:", "oci-archive:"} {
+		if _, err := f.Push(ctx, id, transport+dir+"/x.tar", PushOptions{Registry: f.open(t)}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s got %v", transport, err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestPushIntoTheStore(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := testenv.BaseImage(t, f.Store, "localhost/app", testenv.Files{"f": "1"})
+	_, err := f.Push(t.Context(), id, "containers-storage:localhost/copy:1", PushOptions{Registry: f.open(t)})
+	must(t, err)
+	if img, _, err := f.Lookup("copy:1", LookupOptions{}); err != nil || img.ID != id {
+		t.Errorf("the copy is %q, %v", img.ID, err)
+	}
+	f.System.DockerHost = "unix:///nonexistent/docker.sock"
+	if _, err := f.Push(t.Context(), id, "docker-daemon:app:latest", PushOptions{Registry: f.open(t)}); err == nil || !strings.Contains(err.Error(), "/nonexistent/docker.sock") {
+		t.Errorf("without a daemon: %v", err)
+	}
+}
+
+func TestPullDirectoryTwice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := testenv.BaseImage(t, f.Store, "localhost/app", testenv.Files{"f": "1"})
+	dir := "dir:" + t.TempDir()
+	_, err := f.Push(t.Context(), id, dir, PushOptions{Registry: f.open(t)})
+	must(t, err)
+	second := f.client(t, testenv.Store(t, "overlay"))
+	for range 2 {
+		p, err := second.Pull(t.Context(), dir, PullOptions{Registry: f.open(t), Policy: PullNever})
+		must(t, err)
+		want := Pulled{ID: id, ManifestDigest: p.ManifestDigest, TransportName: "dir"}
+		if diff := cmp.Diff(want, p); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestPushWithoutPolicyFile(t *testing.T) {
 	f := newFixture(t)
 	t.Setenv("CONTAINERS_POLICY_JSON", "/nonexistent/policy.json")
@@ -197,7 +249,7 @@ func TestStreamEqualsDiff(t *testing.T) {
 			must(t, err)
 			src, err := ref.NewImageSource(t.Context(), nil)
 			must(t, err)
-			defer src.Close()
+			defer func() { _ = src.Close() }()
 			s, ok := src.(*streamSource)
 			if !ok {
 				t.Fatalf("the source is a %T", src)
