@@ -168,7 +168,7 @@ func entries(t testing.TB, data []byte) []string {
 		if strings.HasPrefix(filepath.Base(h.Name), archive.WhiteoutPrefix) {
 			h.ModTime = time.Unix(0, 0) // vfs gives them the time at which it compares
 		}
-		lines = append(lines, fmt.Sprintf("%s %c %o %d:%d %s %d %x %v", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, h.ModTime.Unix(), digest.FromBytes(body).Encoded()[:8], h.PAXRecords))
+		lines = append(lines, fmt.Sprintf("%s %c %o %d:%d %s %d %s %v", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, h.ModTime.Unix(), digest.FromBytes(body).Encoded()[:8], h.PAXRecords))
 	}
 }
 
