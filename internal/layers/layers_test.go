@@ -329,4 +329,3 @@ func TestChainID(t *testing.T) {
 		t.Error(got)
 	}
 }
-

@@ -134,7 +134,7 @@ func TestStubs(t *testing.T) {
 			for _, name := range []string{"mnt/deep/er", "mnt/deep", "mnt/file", "mnt", "etc/resolv.conf", "used/stub", "used/dir/written", "used/dir", "used", "grown"} {
 				made = append(made, stub(root, name))
 			}
-			must(t, unix.UtimesNanoAt(unix.AT_FDCWD, root+"/etc", []unix.Timespec{unix.Timespec(before.Atim), unix.Timespec(before.Mtim)}, 0))
+			must(t, unix.UtimesNanoAt(unix.AT_FDCWD, root+"/etc", []unix.Timespec{before.Atim, before.Mtim}, 0))
 			pulled = append(pulled, store.Stub{Path: "etc", Mode: before.Mode, ModTime: before.Mtim.Nano()})
 			// what the command did itself
 			must(t, write(root+"/used/dir/written", "content"), write(root+"/grown", "content"))

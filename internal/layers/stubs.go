@@ -119,7 +119,7 @@ func hidesLower(lowers []string, path string) bool {
 		err = unix.Fstat(fd, &st)
 		_ = unix.Close(fd)
 		// The topmost that has it decides; a whiteout there hides it already.
-		return err == nil && !(st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0)
+		return err == nil && (st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != 0)
 	}
 	return false
 }

@@ -222,16 +222,8 @@ func (w *walker) headers(n *node, mtime time.Time) (hdr, extra *tar.Header, err 
 	if hdr, err = archive.FileInfoHeader(n.path, n.fi, target); err != nil {
 		return nil, nil, err
 	}
-	hdr.PAXRecords = map[string]string{}
-	for _, name := range n.xattrs {
-		if !inTar(name) {
-			continue
-		}
-		value, err := getXattr(proc(n.dir, n.name), name)
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading attribute %q: %w", name, err)
-		}
-		hdr.PAXRecords[archive.PaxSchilyXattr+name] = string(value)
+	if err := n.addXattrs(hdr); err != nil {
+		return nil, nil, err
 	}
 	if first, ok := w.links[n.st.Ino]; ok && n.hardLinked() {
 		hdr.Typeflag, hdr.Linkname, hdr.Size = tar.TypeLink, first.tarName, 0
@@ -253,6 +245,24 @@ func (w *walker) headers(n *node, mtime time.Time) (hdr, extra *tar.Header, err 
 		extra.ModTime = w.clamp.Time
 	}
 	return hdr, extra, err
+}
+
+// addXattrs puts those attributes into a header that a tar has.
+func (n *node) addXattrs(hdr *tar.Header) error {
+	for _, name := range n.xattrs {
+		if !inTar(name) {
+			continue
+		}
+		value, err := getXattr(proc(n.dir, n.name), name)
+		if err != nil {
+			return fmt.Errorf("reading attribute %q: %w", name, err)
+		}
+		if hdr.PAXRecords == nil {
+			hdr.PAXRecords = map[string]string{}
+		}
+		hdr.PAXRecords[archive.PaxSchilyXattr+name] = string(value)
+	}
+	return nil
 }
 
 // file writes the content of a regular file.
