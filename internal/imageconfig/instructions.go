@@ -32,6 +32,7 @@ func (i *Image) Instructions(lines []string) error {
 type instructor struct {
 	image, below *Image
 	cmdSet       bool // by an earlier line, so ENTRYPOINT leaves it alone
+	entrySet     bool
 }
 
 func (t *instructor) line(line string) error {
@@ -117,6 +118,7 @@ func (t *instructor) apply(typed any) error {
 		t.cmdSet = true
 	case *instructions.EntrypointCommand:
 		i.SetEntrypoint(t.words(c.ShellDependantCmdLine))
+		t.entrySet = true
 		if !t.cmdSet {
 			i.SetCmd(nil)
 		}

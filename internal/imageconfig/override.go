@@ -28,11 +28,18 @@ func (i *Image) Override(config []byte, changes []string, lookup Lookup) error {
 		}
 	}
 	over.OCI = ociOf(over.Docker)
-	t := instructor{image: &over, below: i, cmdSet: over.Docker.Config.Cmd != nil}
+	t := instructor{image: &over, below: i, cmdSet: len(over.Docker.Config.Cmd) > 0}
 	for _, line := range changes {
 		if err := t.line(line); err != nil {
 			return fmt.Errorf("applying the change %q: %w", line, err)
 		}
+	}
+	// An instruction with an empty list removes what the image has.
+	if t.entrySet {
+		i.SetEntrypoint(nil)
+	}
+	if t.entrySet || t.cmdSet {
+		i.SetCmd(nil)
 	}
 	i.merge(&over, lookup)
 	i.setFlags(flags)
@@ -91,7 +98,7 @@ func (i *Image) merge(over *Image, lookup Lookup) {
 		i.SetLabel(key, c.Labels[key])
 	}
 	i.mergeEnv(c.Env, lookup)
-	if c.Entrypoint != nil || c.Cmd != nil {
+	if len(c.Entrypoint) > 0 || len(c.Cmd) > 0 {
 		i.SetEntrypoint(c.Entrypoint)
 		i.SetCmd(c.Cmd)
 	}
@@ -105,7 +112,9 @@ func (i *Image) mergeEnv(env []string, lookup Lookup) {
 			continue
 		}
 		if !ok && lookup != nil {
-			value, _ = lookup(name)
+			if v, set := lookup(name); set {
+				value = v
+			}
 		}
 		i.replaceEnv(name, value)
 	}

@@ -40,14 +40,22 @@ func (i *Image) SetStopSignal(signal string) {
 
 // SetCmd sets the default command; none removes it. The entrypoint stays.
 func (i *Image) SetCmd(words []string) {
-	i.OCI.Config.Cmd, i.Docker.Config.Cmd = slices.Clone(words), slices.Clone(words)
+	i.OCI.Config.Cmd, i.Docker.Config.Cmd = wordsOrNone(words), wordsOrNone(words)
 	i.sync()
 }
 
 // SetEntrypoint sets the entrypoint; none removes it. The command stays.
 func (i *Image) SetEntrypoint(words []string) {
-	i.OCI.Config.Entrypoint, i.Docker.Config.Entrypoint = slices.Clone(words), slices.Clone(words)
+	i.OCI.Config.Entrypoint, i.Docker.Config.Entrypoint = wordsOrNone(words), wordsOrNone(words)
 	i.sync()
+}
+
+// wordsOrNone copies words; an empty list becomes null in JSON.
+func wordsOrNone(words []string) []string {
+	if len(words) == 0 {
+		return nil
+	}
+	return slices.Clone(words)
 }
 
 // SetShell sets the shell of RUN, which the OCI format lacks.
