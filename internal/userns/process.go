@@ -1,0 +1,94 @@
+package userns
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/moby/sys/capability"
+)
+
+// Names of the variables by which a re-executed process knows what it is. Other
+// tools of the family set and read them too.
+const (
+	ConfiguredEnv = "_CONTAINERS_USERNS_CONFIGURED"
+	UIDEnv        = "_CONTAINERS_ROOTLESS_UID"
+	GIDEnv        = "_CONTAINERS_ROOTLESS_GID"
+	IsolationEnv  = "BUILDAH_ISOLATION"
+)
+
+// Process is what decides how we are allowed to work.
+type Process struct {
+	UID, GID int                 // effective, in our own user namespace
+	Getenv   func(string) string // the environment; nil is an empty one
+	SysAdmin bool                // we have CAP_SYS_ADMIN
+	FullMap  bool                // our user namespace maps all ids, as the first one does
+}
+
+// Current describes this process.
+func Current(getenv func(string) string) (Process, error) {
+	p := Process{UID: os.Geteuid(), GID: os.Getegid(), Getenv: getenv}
+	own, err := capability.NewPid2(0)
+	if err == nil {
+		err = own.Load()
+	}
+	if err != nil {
+		return p, fmt.Errorf("reading our capabilities: %w", err)
+	}
+	p.SysAdmin = own.Get(capability.EFFECTIVE, capability.CAP_SYS_ADMIN)
+	ids, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return p, fmt.Errorf("reading our map of user ids: %w", err)
+	}
+	// The kernel maps no range that starts at the last id, so this number can
+	// only be the size of a map of everything.
+	p.FullMap = bytes.Contains(ids, []byte("4294967295"))
+	return p, nil
+}
+
+func (p Process) env(name string) string {
+	if p.Getenv == nil {
+		return ""
+	}
+	return p.Getenv(name)
+}
+
+// InvokingUID is the user who started the first of us, outside of any namespace
+// of ours.
+func (p Process) InvokingUID() int {
+	return p.invoking(UIDEnv, p.UID)
+}
+
+// InvokingGID is the group of InvokingUID's user.
+func (p Process) InvokingGID() int {
+	return p.invoking(GIDEnv, p.GID)
+}
+
+func (p Process) invoking(name string, own int) int {
+	if id, err := strconv.Atoi(p.env(name)); err == nil && id >= 0 {
+		return id
+	}
+	return own
+}
+
+// Rootless tells whether we have less than all rights on this machine.
+func (p Process) Rootless() bool {
+	return p.InvokingUID() != 0 || p.env(ConfiguredEnv) != "" || !p.SysAdmin || !p.FullMap
+}
+
+// OwnStorage tells whether images are kept in the user's home. Root of a
+// container keeps the usual place.
+func (p Process) OwnStorage() bool {
+	return p.Rootless() && p.InvokingUID() != 0
+}
+
+// InSession tells whether we have been re-executed in a user namespace already.
+func (p Process) InSession() bool {
+	return p.env(ConfiguredEnv) != "" || p.UID == 0 && p.InvokingUID() != 0
+}
+
+// NeedsSession tells whether we have to be re-executed to be able to mount.
+func (p Process) NeedsSession() bool {
+	return !p.InSession() && (p.UID != 0 || !p.SysAdmin)
+}
