@@ -214,12 +214,14 @@ func TestApplyHealth(t *testing.T) {
 		history string // after HEALTHCHECK
 	}{
 		{
-			"defaults", nil, HealthChange{Test: Set("CMD-SHELL curl -f http://x || exit 1")},
+			"defaults", nil,
+			HealthChange{Test: Set("CMD-SHELL curl -f http://x || exit 1")},
 			&HealthConfig{Test: []string{"CMD-SHELL", "curl", "-f", "http://x", "||", "exit", "1"}, Interval: 30 * second, Timeout: 30 * second, Retries: 3},
 			"CMD-SHELL curl -f http://x || exit 1",
 		},
 		{
-			"only the start interval", nil, HealthChange{StartInterval: Set("1m")},
+			"only the start interval", nil,
+			HealthChange{StartInterval: Set("1m")},
 			&HealthConfig{Test: []string{"NONE"}, Interval: 30 * second, Timeout: 30 * second, Retries: 3, StartInterval: 60 * second},
 			"--start-interval=1m ",
 		},

@@ -24,8 +24,11 @@ func (c HealthChange) options() string {
 		name string
 		Text
 	}{
-		{"interval", c.Interval}, {"retries", c.Retries}, {"start-period", c.StartPeriod},
-		{"start-interval", c.StartInterval}, {"timeout", c.Timeout},
+		{"interval", c.Interval},
+		{"retries", c.Retries},
+		{"start-period", c.StartPeriod},
+		{"start-interval", c.StartInterval},
+		{"timeout", c.Timeout},
 	} {
 		if o.Given {
 			b.WriteString("--" + o.name + "=" + o.Value + " ")
@@ -71,8 +74,10 @@ func (c HealthChange) apply(h *HealthConfig) error {
 		Text
 		field *time.Duration
 	}{
-		{"interval", c.Interval, &h.Interval}, {"start period", c.StartPeriod, &h.StartPeriod},
-		{"start interval", c.StartInterval, &h.StartInterval}, {"timeout", c.Timeout, &h.Timeout},
+		{"interval", c.Interval, &h.Interval},
+		{"start period", c.StartPeriod, &h.StartPeriod},
+		{"start interval", c.StartInterval, &h.StartInterval},
+		{"timeout", c.Timeout, &h.Timeout},
 	} {
 		if !d.Given {
 			continue

@@ -79,7 +79,10 @@ func (i *Image) merge(over *Image, lookup Lookup) {
 		value string
 		set   func(string)
 	}{
-		{c.Hostname, i.SetHostname}, {c.Domainname, i.SetDomainname}, {c.User, i.SetUser}, {c.WorkingDir, i.SetWorkDir},
+		{c.Hostname, i.SetHostname},
+		{c.Domainname, i.SetDomainname},
+		{c.User, i.SetUser},
+		{c.WorkingDir, i.SetWorkDir},
 		{c.StopSignal, i.SetStopSignal},
 		{c.Image, func(v string) { i.Docker.Config.Image = v }},
 		{c.MacAddress, func(v string) { i.Docker.Config.MacAddress = v }},

@@ -110,7 +110,7 @@ func TestOverrideRefuses(t *testing.T) {
 		{"", "VOLUME"},
 		{"", "HEALTHCHECK --interval=x CMD y"},
 		{"", "ONBUILD FROM x"},
-		{"", "ONBUILD ONBUILD RUN x"},
+		{"", "ONBUILD onbuild RUN x"},
 		{"", "ENV A"},
 	} {
 		i := base(t)
