@@ -3,20 +3,24 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/storage"
+	"go.podman.io/storage/pkg/archive"
 )
 
-// Layer is a layer of the store.
+// Layer is a read-only layer of an image.
 type Layer struct {
 	ID     string
-	Parent string        // "" for the first
-	DiffID digest.Digest // of the uncompressed tar; "" when it is not known
-	Size   int64         // of the uncompressed tar in bytes; -1 when it is not known
+	Parent string        // "" when it is the first
+	DiffID digest.Digest // of the uncompressed tar; "" when nobody noted it
+	Size   int64         // of the uncompressed tar
 }
 
-// LayerChain gives the layers from the first to top. It looks up only these.
+// LayerChain lists the layers up to top, the first one first. It is empty for
+// the layer "".
 func (s *Store) LayerChain(top string) ([]Layer, error) {
 	var chain []Layer
 	for id := top; id != ""; {
@@ -24,38 +28,63 @@ func (s *Store) LayerChain(top string) ([]Layer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("looking up layer %q: %w", id, err)
 		}
-		chain = append(chain, Layer{ID: raw.ID, Parent: raw.Parent, DiffID: raw.UncompressedDigest, Size: raw.UncompressedSize})
+		l := Layer{ID: raw.ID, Parent: raw.Parent, DiffID: raw.UncompressedDigest, Size: raw.UncompressedSize}
+		if l.DiffID == "" && l.Size <= 0 {
+			if l.Size, err = s.measure(l.ID); err != nil {
+				return nil, err
+			}
+		}
+		chain = append(chain, l)
 		id = raw.Parent
 	}
-	for i, j := 0, len(chain)-1; i < j; i, j = i+1, j-1 {
-		chain[i], chain[j] = chain[j], chain[i]
-	}
+	slices.Reverse(chain)
 	return chain, nil
 }
 
-// LayerParents gives the parent of every layer, "" for a first one. It reads the
-// list of all layers: it is for listings, not for looking one up.
+// measure reads a layer whose size was not noted when it was made.
+func (s *Store) measure(id string) (int64, error) {
+	none := archive.Uncompressed
+	r, err := s.raw.Diff("", id, &storage.DiffOptions{Compression: &none})
+	if err != nil {
+		return 0, fmt.Errorf("reading layer %q: %w", id, err)
+	}
+	n, err := io.Copy(io.Discard, r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return 0, fmt.Errorf("reading layer %q: %w", id, err)
+	}
+	return n, nil
+}
+
+// LayerParents gives the parent of each layer of the store, "" for a first one.
 func (s *Store) LayerParents() (map[string]string, error) {
-	all, err := s.raw.Layers()
+	list, err := s.raw.Layers()
 	if err != nil {
 		return nil, fmt.Errorf("listing layers: %w", err)
 	}
-	parents := make(map[string]string, len(all))
-	for i := range all {
-		parents[all[i].ID] = all[i].Parent
+	parents := make(map[string]string, len(list))
+	for i := range list {
+		parents[list[i].ID] = list[i].Parent
 	}
 	return parents, nil
 }
 
-// DropLayer removes a layer that no image and no container uses; one that is
-// used, or gone, stays as it is.
+// DropLayer removes a layer that nothing needs. One that an image, a container or
+// another layer stands on, or that is gone already, is left as it is.
 func (s *Store) DropLayer(id string) error {
-	err := s.raw.DeleteLayer(id)
-	switch {
-	case errors.Is(err, storage.ErrLayerUnknown), errors.Is(err, storage.ErrLayerUsedByImage),
-		errors.Is(err, storage.ErrLayerUsedByContainer), errors.Is(err, storage.ErrLayerHasChildren):
-		return nil
-	case err != nil:
+	unlock, err := s.LockLayer(id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = s.raw.DeleteLayer(id)
+	for _, fine := range []error{
+		storage.ErrLayerHasChildren, storage.ErrLayerUsedByImage, storage.ErrLayerUsedByContainer, storage.ErrNotALayer, storage.ErrLayerUnknown,
+	} {
+		if errors.Is(err, fine) {
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("removing layer %q: %w", id, err)
 	}
 	return nil
