@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moby/sys/capability"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/projectatomic/buildah/internal/runner"
 	"go.podman.io/storage/pkg/reexec"
@@ -122,3 +123,5 @@ func shell(t *testing.T, script string, change func(*specs.Spec)) string {
 	}
 	return got.out
 }
+
+func capabilityName(n int) string { return "CAP_" + strings.ToUpper(capability.Cap(n).String()) }
