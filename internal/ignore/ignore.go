@@ -98,10 +98,11 @@ func Exclude(patterns, sources []string) ([]string, error) {
 // of the last question, so a walk of a tree costs one match a path and not one
 // for each of its parents. It is not safe for concurrent use.
 type Matcher struct {
+	// File is where the patterns come from, for messages; "" says nothing.
+	File       string
 	patterns   *patternmatcher.PatternMatcher
 	exceptions []string
 	chain      []link
-	filtered   int
 }
 
 // link is one directory on the way to the last path.
@@ -140,12 +141,11 @@ func (m *Matcher) Excluded(name string, dir bool) (excluded, prune bool) {
 	if !excluded {
 		return false, false
 	}
-	m.filtered++
 	return true, dir && !m.exceptionBelow(name)
 }
 
-// Filtered is the number of paths that were left out so far.
-func (m *Matcher) Filtered() int { return m.filtered }
+// String is the file that the patterns come from.
+func (m *Matcher) String() string { return m.File }
 
 // exceptionBelow tells whether an exception is written for something in dir.
 // Only the text counts: a wildcard in the directory part does not reach into an
