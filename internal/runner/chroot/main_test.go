@@ -15,6 +15,7 @@ import (
 
 func TestMain(m *testing.M) {
 	Register()
+	reexec.Register(callerName, caller)
 	if reexec.Init() {
 		return
 	}
