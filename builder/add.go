@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,15 +18,15 @@ import (
 
 // AddOptions adjusts [Builder.Add]. Each zero value is the default.
 type AddOptions struct {
-	Extract    bool            // `add`: local archives are unpacked, URLs are fetched
-	Ownership  Ownership       // of what is created
-	Source     Source          // where the sources are
-	Selection  Selection       // which of them, and how they are named
-	Checksum   string          // algo:hex that a fetched source must have
-	Timestamp  *time.Time      // of all that is created; nil keeps the sources' times
+	Extract    bool                // `add`: local archives are unpacked, URLs are fetched
+	Ownership  Ownership           // of what is created
+	Source     Source              // where the sources are
+	Selection  Selection           // which of them, and how they are named
+	Checksum   string              // algo:hex that a fetched source must have
+	Timestamp  *time.Time          // of all that is created; nil keeps the sources' times
 	Inline     []copier.StreamFile // here-documents of a Dockerfile; they are copied first
-	Fetch      Fetch           // how sources are downloaded
-	AddHistory bool            // record an entry of the history
+	Fetch      Fetch               // how sources are downloaded
+	AddHistory bool                // record an entry of the history
 }
 
 // Ownership says whom new files belong to and what may be done with them.
@@ -91,7 +92,7 @@ func (b *Builder) Add(ctx context.Context, dest string, sources []string, o AddO
 		return Added{}, fmt.Errorf("adding to %q: %w", b.Name(), err)
 	}
 	if o.AddHistory && added.Digest != "" {
-		b.AddHistory(History{Created: b.historyTime(), CreatedBy: "/bin/sh -c #(nop) " + verbOf(o) + " " + added.Summary()})
+		b.AddHistory(History{Created: historyTime(), CreatedBy: "/bin/sh -c #(nop) " + verbOf(o) + " " + added.Summary()})
 		return added, b.Save()
 	}
 	return added, nil
@@ -119,7 +120,7 @@ type adding struct {
 // prepare resolves the ownership with the container's own passwd and group.
 func (a *adding) prepare() error {
 	if a.o.Ownership.Chown != "" {
-		owner, err := rootfs.ResolveOwner(a.root, a.o.Ownership.Chown)
+		owner, err := rootfs.ResolveOwner(a.root, ownerOf(a.o.Ownership.Chown))
 		if err != nil {
 			return err
 		}
@@ -138,6 +139,14 @@ func (a *adding) prepare() error {
 		}
 	}
 	return nil
+}
+
+// ownerOf makes of a lone number N the owner N:N.
+func ownerOf(text string) string {
+	if _, err := strconv.ParseUint(text, 10, 32); err == nil {
+		return text + ":" + text
+	}
+	return text
 }
 
 // all copies here-documents, downloads and local sources, in this order of their kinds.
@@ -183,6 +192,9 @@ func splitSources(sources []string) (local, remote []string) {
 func (a *adding) stream(ctx context.Context, f copier.StreamFile) error {
 	if a.owner != nil {
 		f.Owner = a.owner
+	}
+	if f.Workdir == "" {
+		f.Workdir = a.workdir()
 	}
 	if a.mode != nil {
 		f.Mode = *a.mode

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -103,8 +104,20 @@ func (e *Engine) publish(ctx context.Context, st State, d destination, a assembl
 	if err != nil {
 		return Committed{}, err
 	}
-	done.Manifest = Descriptor{MediaType: pushed.MediaType, Digest: pushed.ManifestDigest, Size: int64(len(pushed.Manifest))}
+	done.Manifest = describe(pushed)
 	return done, nil
+}
+
+// describe tells what manifest a push wrote.
+func describe(p transfer.Pushed) Descriptor {
+	var m struct {
+		MediaType string `json:"mediaType"`
+	}
+	// A manifest that was just written is JSON; the oldest kind has no media type.
+	if json.Unmarshal(p.Manifest, &m) != nil || m.MediaType == "" {
+		m.MediaType = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+	}
+	return Descriptor{MediaType: m.MediaType, Digest: p.ManifestDigest, Size: int64(len(p.Manifest))}
 }
 
 // build applies what the options ask for to the configuration and gives what is rendered.
@@ -114,7 +127,7 @@ func (a *assembly) build(created time.Time) (imageconfig.Build, error) {
 	for _, key := range m.UnsetEnv {
 		img.UnsetEnv(key)
 	}
-	if err := img.Override(m.Config, m.Changes); err != nil {
+	if err := img.Override(m.Config, m.Changes, a.engine.Host.Lookup); err != nil {
 		return imageconfig.Build{}, err
 	}
 	fixed := a.options.Times.Fixed() != nil
@@ -240,7 +253,7 @@ func (a *assembly) addFileText() string {
 }
 
 // historyTime is the time for entries of the record.
-func (b *Builder) historyTime() *time.Time {
+func historyTime() *time.Time {
 	now := time.Now().UTC()
 	return &now
 }

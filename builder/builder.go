@@ -30,7 +30,7 @@ type baseFacts struct {
 func Open(e *Engine, nameOrID string) (*Builder, error) {
 	c, err := e.Store.Container(nameOrID)
 	if err != nil {
-		return nil, fmt.Errorf("looking up working container %q: %w", nameOrID, err)
+		return nil, err
 	}
 	b, err := e.open(c)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,7 +168,17 @@ func (b *Builder) Configure(c Change) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuring %q: %w", b.Name(), err)
 	}
-	b.applyOutcome(outcome)
+	r := &b.record
+	r.Annotations = outcome.Annotations.Annotate(r.Annotations)
+	if outcome.CreatedBy.Given {
+		r.CreatedBy = outcome.CreatedBy.Value
+	}
+	if outcome.Comment.Given {
+		r.HistoryComment = outcome.Comment.Value
+	}
+	for _, text := range outcome.History {
+		b.AddHistory(History{Created: historyTime(), CreatedBy: text})
+	}
 	return outcome.Warnings, nil
 }
 

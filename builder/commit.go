@@ -20,12 +20,12 @@ type CommitOptions struct {
 	Squash    bool   // one layer holds everything; the base's history is dropped
 	Remove    bool   // delete the container after success
 	Times     Times
-	Tags      []string // further names, for destinations in the store
-	Metadata  Metadata // labels, annotations, history
-	CreatedBy string   // of the layer's history entry; "" means the record's
-	Comment   string   // of the layer's history entry; "" means the record's
-	Pending   []History // entries without a layer, after those of the record
-	AddFiles  []AddFile // further files, in a layer of their own
+	Tags      []string             // further names, for destinations in the store
+	Metadata  Metadata             // labels, annotations, history
+	CreatedBy string               // of the layer's history entry; "" means the record's
+	Comment   string               // of the layer's history entry; "" means the record's
+	Pending   []History            // entries without a layer, after those of the record
+	AddFiles  []AddFile            // further files, in a layer of their own
 	Push      transfer.PushOptions // for destinations other than the store
 }
 
@@ -74,7 +74,7 @@ type Choice = imageconfig.Choice
 
 // Committed is what a commit made.
 type Committed struct {
-	ID       string        // of the image: hexadecimal digest of its configuration
+	ID       string // of the image: hexadecimal digest of its configuration
 	Manifest Descriptor
 	Names    []string // in the store
 	// State is the image as a base for the next step. Its image is in the store
@@ -163,7 +163,8 @@ func (s *State) push(layer layers.Layer, alone bool) {
 	if alone {
 		ids = nil
 	}
-	s.Image.SetDiffIDs(append(ids[:len(ids):len(ids)], layer.DiffID))
+	ids = append(ids[:len(ids):len(ids)], layer.DiffID)
+	s.Image.OCI.RootFS.DiffIDs, s.Image.Docker.RootFS.DiffIDs = ids, ids
 	s.TopLayer = layer.ID
 }
 

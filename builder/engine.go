@@ -2,6 +2,9 @@ package builder
 
 import (
 	"io"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/projectatomic/buildah/internal/containersconf"
 	"github.com/projectatomic/buildah/internal/imageconfig"
@@ -18,6 +21,9 @@ type Engine struct {
 	Host   Host
 	// Warn takes one line about something that does not stop the work; nil drops it.
 	Warn func(format string, args ...any)
+
+	networkWarning sync.Once // about the missing private network
+	chrootNotice   sync.Once // about the missing OCI runtime
 }
 
 // Host is what the library may know about the process that called it.
@@ -33,6 +39,16 @@ type Host struct {
 	NoPivot    bool     // $BUILDAH_NOPIVOT is set
 	Umask      int
 	Stderr     io.Writer
+}
+
+// Lookup finds a variable of the calling process.
+func (h *Host) Lookup(name string) (string, bool) {
+	for _, entry := range slices.Backward(h.Env) {
+		if key, value, ok := strings.Cut(entry, "="); ok && key == name {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 func (e *Engine) warn(format string, args ...any) {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/projectatomic/buildah/internal/runner"
 	"github.com/projectatomic/buildah/internal/store"
-	"github.com/projectatomic/buildah/internal/transfer"
 )
 
 // What callers branch on. Everything else is only text.
@@ -13,7 +12,7 @@ var (
 	// ErrNotFound is a working container that does not exist.
 	ErrNotFound = store.ErrContainerUnknown
 	// ErrImageUnknown is an image that is not in the store.
-	ErrImageUnknown = transfer.ErrImageUnknown
+	ErrImageUnknown = store.ErrImageUnknown
 	// ErrNameInUse is a name that another container has.
 	ErrNameInUse = store.ErrNameInUse
 	// ErrBadRecord is a buildah.json that is broken or of another type. It is never overwritten.

@@ -173,6 +173,9 @@ func (b *Builder) runTrigger(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
+	if t, err = t.Expand(b.image.OCI.Config.Env); err != nil {
+		return err
+	}
 	switch t.Verb {
 	case "RUN":
 		return b.Run(ctx, b.image.ShellCommand(t.Args, t.JSON), RunOptions{})
@@ -198,11 +201,11 @@ func (o *AddOptions) setTriggerFlag(flag string) error {
 	name, value, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
 	switch name {
 	case "chown":
-		o.Chown = value
+		o.Ownership.Chown = value
 	case "chmod":
-		o.Chmod = value
+		o.Ownership.Chmod = value
 	case "from":
-		o.From = value
+		o.Source.From = value
 	case "checksum":
 		o.Checksum = value
 	default:

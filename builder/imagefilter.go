@@ -145,7 +145,9 @@ func (e *Engine) predicate(all []ImageInfo, item imageFilterItem) (imagePredicat
 			return strings.HasPrefix(i.Digest.String(), value), nil
 		}, nil
 	case "id":
-		return func(i ImageInfo) (bool, error) { return strings.HasPrefix(i.ID, strings.TrimPrefix(value, "sha256:")), nil }, nil
+		return func(i ImageInfo) (bool, error) {
+			return strings.HasPrefix(i.ID, strings.TrimPrefix(value, "sha256:")), nil
+		}, nil
 	case "label":
 		return e.labelPredicate(value), nil
 	}

@@ -23,9 +23,9 @@ type RunOptions struct {
 	Runtime    RuntimeOptions
 	Mounts     MountOptions
 	Security   SecurityOptions
-	NoHosts    bool // leave the container's /etc/hosts alone
-	NoHostname bool // leave the container's /etc/hostname alone
-	AddHistory bool // record an entry of the history after success
+	NoHosts    bool  // leave the container's /etc/hosts alone
+	NoHostname bool  // leave the container's /etc/hostname alone
+	AddHistory bool  // record an entry of the history after success
 	ValidCodes []int // exit statuses that count as success; none means 0
 }
 
@@ -84,7 +84,7 @@ func (b *Builder) Run(ctx context.Context, argv []string, o RunOptions) error {
 		return nil
 	}
 	text := b.image.ShellText() + " " + strings.Join(argv, " ")
-	b.AddHistory(History{Created: b.historyTime(), CreatedBy: text})
+	b.AddHistory(History{Created: historyTime(), CreatedBy: text})
 	return b.Save()
 }
 

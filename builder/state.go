@@ -49,10 +49,13 @@ func (e *Engine) Base(ctx context.Context, image string, o BaseOptions) (State, 
 		return st, nil
 	}
 	pulled, err := e.Images.Pull(ctx, image, transfer.PullOptions{
-		Registry: o.Registry, Policy: o.Pull, Platform: platformForTransfer(o.Platform),
+		Registry: o.Registry, Policy: o.Pull, Platform: transfer.Platform{OS: o.Platform.OS, Arch: o.Platform.Arch, Variant: o.Platform.Variant},
 	})
 	if err != nil {
 		return State{}, err
+	}
+	for _, text := range pulled.Warnings {
+		e.warn("%s", text)
 	}
 	st, err := e.stateOf(pulled.ID)
 	if err != nil {

@@ -1,0 +1,270 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/rootfs"
+	"github.com/projectatomic/buildah/internal/runner"
+	"github.com/projectatomic/buildah/internal/spec"
+)
+
+// execution is one run of one command under way. What it makes on the way is
+// undone by the functions in undo, the last first.
+type execution struct {
+	*Builder
+	argv      []string
+	o         RunOptions
+	isolation Isolation
+	root      *copier.Root
+	bundle    string // private directory of this run
+	user      rootfs.User
+	workdir   string
+	hostname  string
+	network   networkChoice
+	undo      []func() error
+}
+
+// execute mounts the container, runs the command and takes everything away again.
+func (b *Builder) execute(ctx context.Context, x execution) error {
+	return b.withRoot(func(root *copier.Root) (err error) {
+		x.root = root
+		defer func() {
+			for i := len(x.undo) - 1; i >= 0; i-- {
+				err = errors.Join(err, x.undo[i]())
+			}
+		}()
+		return x.run(ctx)
+	})
+}
+
+func (x *execution) run(ctx context.Context) error {
+	run, err := x.engine.runner(ctx, x)
+	if err != nil {
+		return err
+	}
+	if err := x.prepare(); err != nil {
+		return fmt.Errorf("running in %q: %w", x.Name(), err)
+	}
+	in, err := x.input()
+	if err != nil {
+		return fmt.Errorf("running in %q: %w", x.Name(), err)
+	}
+	s, err := spec.Build(in)
+	if err != nil {
+		return fmt.Errorf("running in %q: %w", x.Name(), err)
+	}
+	if err := x.makeTargets(s); err != nil {
+		return fmt.Errorf("running in %q: %w", x.Name(), err)
+	}
+	job := runner.Job{
+		ID: filepath.Base(x.bundle), Spec: s, Bundle: x.bundle, Home: x.user.Home, NoPivot: x.o.Runtime.NoPivot || x.engine.Host.NoPivot,
+		Stdio: runner.Stdio{In: x.o.Stdio.In, Out: x.o.Stdio.Out, Err: x.o.Stdio.Err, Terminal: x.o.Stdio.Terminal},
+	}
+	return run.Run(ctx, job)
+}
+
+// prepare makes the bundle and resolves in the root what the spec needs to know.
+func (x *execution) prepare() (err error) {
+	x.bundle, err = os.MkdirTemp(x.engine.Host.TempDir, "buildah")
+	if err != nil {
+		return fmt.Errorf("making a directory for the run: %w", err)
+	}
+	x.undo = append(x.undo, func() error { return os.RemoveAll(x.bundle) })
+	x.user, err = rootfs.ResolveUser(x.root, firstNonEmpty(x.o.Process.User, x.image.OCI.Config.User))
+	if err != nil {
+		return err
+	}
+	x.workdir = firstNonEmpty(x.o.Process.Workdir, x.image.OCI.Config.WorkingDir, "/")
+	if !path.IsAbs(x.workdir) {
+		x.workdir = path.Join("/", x.image.OCI.Config.WorkingDir, x.workdir)
+	}
+	if err := x.ensureWorkdir(); err != nil {
+		return err
+	}
+	x.network = x.chooseNetwork()
+	x.hostname = x.chooseHostname()
+	return nil
+}
+
+// ensureWorkdir makes the working directory where it is missing; it stays in
+// the image. One that a volume will cover is none of ours.
+func (x *execution) ensureWorkdir() error {
+	owner := &copier.Owner{UID: int(x.user.UID), GID: int(x.user.GID)}
+	_, err := x.root.MkdirAll(x.workdir, copier.MkdirOptions{Mode: 0o755, Owner: owner})
+	if err != nil {
+		return fmt.Errorf("making the working directory %q: %w", x.workdir, err)
+	}
+	return nil
+}
+
+// chooseHostname gives the name that a new UTS namespace gets (spec run.md, 4.2).
+func (x *execution) chooseHostname() string {
+	if x.namespace("uts").Host {
+		return ""
+	}
+	name := firstNonEmpty(x.o.Process.Hostname, x.image.Docker.Config.Hostname)
+	if name != "" {
+		return name
+	}
+	if x.engine.Config.ContainerNameAsHostname {
+		return hostnameOf(x.Name())
+	}
+	return x.ID()[:min(12, len(x.ID()))]
+}
+
+// hostnameOf keeps of a container's name what a host name may have.
+func hostnameOf(name string) string {
+	keep := func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':
+			return r
+		}
+		return -1
+	}
+	name = strings.Map(keep, name)
+	return name[:min(64, len(name))]
+}
+
+// namespace is the choice for one kind: of this run, else of the record.
+func (x *execution) namespace(kind string) Namespace {
+	for _, n := range overrideNamespaces(x.record.NamespaceOptions, x.o.Namespaces) {
+		if n.Name == kind {
+			return n
+		}
+	}
+	return Namespace{Name: kind}
+}
+
+// input gathers everything that the runtime spec is made of.
+func (x *execution) input() (spec.Input, error) {
+	mounts, err := x.mounts()
+	if err != nil {
+		return spec.Input{}, err
+	}
+	security, err := x.security()
+	if err != nil {
+		return spec.Input{}, err
+	}
+	rlimits, err := x.rlimits()
+	if err != nil {
+		return spec.Input{}, err
+	}
+	devices, err := x.devices()
+	if err != nil {
+		return spec.Input{}, err
+	}
+	groups, keep, err := x.groups()
+	if err != nil {
+		return spec.Input{}, err
+	}
+	common := x.record.CommonBuildOpts
+	return spec.Input{
+		Process: spec.Process{
+			Args: x.argv, Env: x.environment(), Cwd: x.workdir,
+			User:     spec.User{UID: x.user.UID, GID: x.user.GID, Groups: groups, KeepGroups: keep},
+			Terminal: x.o.Stdio.Terminal != nil || x.o.Stdio.ForceTTY,
+		},
+		Root: x.root.Path(), Hostname: x.hostname, Namespaces: x.namespaces(), IDs: x.idMaps(), Mounts: mounts,
+		Paths:    spec.Paths{Throttle: spec.ThermalThrottle(os.DirFS("/")), Masks: common.Masks, Unmasks: common.Unmasks},
+		Security: security, Rlimits: rlimits, Ceiling: ceiling(), Resources: x.resources(), Devices: devices,
+		System: spec.System{
+			Sysctl: sysctls(x.engine.Config.DefaultSysctls), NetConfigured: x.network.configured, CgroupParent: common.CgroupParent,
+		},
+		Rootless: x.engine.Host.Rootless,
+	}, nil
+}
+
+// environment is that of the process (spec run.md, 3.1).
+func (x *execution) environment() []string {
+	return spec.Environment(spec.Variables{
+		Caller: x.engine.Host.Env, Proxies: x.record.CommonBuildOpts.HTTPProxy, Image: x.image.OCI.Config.Env,
+		Run: x.o.Process.Env, Hostname: x.hostname,
+	})
+}
+
+// namespaces are the record's, this run's, and what the network turned out to be.
+func (x *execution) namespaces() []spec.Namespace {
+	all := []spec.Namespace{{Name: "mount"}}
+	for _, n := range overrideNamespaces(x.record.NamespaceOptions, x.o.Namespaces) {
+		if n.Name == "network" {
+			n.Host, n.Path = x.network.host, x.network.path
+		}
+		if n.Name == "user" && len(x.record.IDMappingOptions.UIDMap) > 0 {
+			n.Host = false
+		}
+		if n.Name != "mount" {
+			all = append(all, spec.Namespace(n))
+		}
+	}
+	return all
+}
+
+// makeTargets makes what the mounts are mounted on; it goes after the run, and
+// a commit in between leaves it out.
+func (x *execution) makeTargets(s *specsSpec) error {
+	dir, err := x.engine.Store.ContainerDir(x.ID())
+	if err != nil {
+		return err
+	}
+	stubs, err := rootfs.MakeTargets(x.root, s.Mounts, dir, x.containerRoot())
+	if stubs != nil {
+		x.undo = append(x.undo, stubs.Clean)
+	}
+	return err
+}
+
+// containerRoot is the owner, on disk, of what belongs to root in the container.
+func (x *execution) containerRoot() copier.Owner {
+	var o copier.Owner
+	for _, m := range x.record.IDMappingOptions.UIDMap {
+		if m.ContainerID == 0 {
+			o.UID = int(m.HostID)
+		}
+	}
+	for _, m := range x.record.IDMappingOptions.GIDMap {
+		if m.ContainerID == 0 {
+			o.GID = int(m.HostID)
+		}
+	}
+	return o
+}
+
+// sysctls are the configured ones, by name.
+func sysctls(list []string) map[string]string {
+	all := map[string]string{}
+	for _, text := range list {
+		if key, value, ok := strings.Cut(text, "="); ok {
+			all[key] = value
+		}
+	}
+	return all
+}
+
+// ceiling is what this process may set its limits to.
+func ceiling() spec.Ceiling {
+	c := spec.Ceiling{Hard: map[string]uint64{}}
+	raise := mayRaiseLimits()
+	if raise {
+		c.Raise = map[string]uint64{}
+	}
+	for name, resource := range rlimitResources() {
+		var limit unix.Rlimit
+		if unix.Getrlimit(resource, &limit) != nil {
+			continue
+		}
+		c.Hard[name] = limit.Max
+		if raise {
+			c.Raise[name] = highest(name)
+		}
+	}
+	return c
+}

@@ -1,0 +1,28 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/rootfs"
+)
+
+// EnsureDir makes a directory of the container, and those above it, where it is
+// missing. It belongs to owner, user[:group] as the container names it; who is
+// unknown there is root. created tells whether anything was made.
+func (b *Builder) EnsureDir(_ context.Context, path, owner string) (created bool, err error) {
+	err = b.withRoot(func(root *copier.Root) error {
+		who, unknown := rootfs.ResolveOwner(root, ownerOf(owner))
+		if unknown != nil {
+			who = copier.Owner{}
+		}
+		made, err := root.MkdirAll(path, copier.MkdirOptions{Mode: 0o755, Owner: &who})
+		created = len(made) > 0
+		return err
+	})
+	if err != nil {
+		return created, fmt.Errorf("making directory %q in %q: %w", path, b.Name(), err)
+	}
+	return created, nil
+}
