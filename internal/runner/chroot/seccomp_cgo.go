@@ -3,12 +3,12 @@
 package chroot
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	libseccomp "github.com/seccomp/libseccomp-golang"
@@ -28,25 +28,7 @@ func compileSeccomp(profile *specs.LinuxSeccomp) (filter, error) {
 	if err != nil {
 		return filter{}, err
 	}
-	f, err := libseccomp.NewFilter(fallback)
-	if err != nil {
-		return filter{}, fmt.Errorf("making a seccomp filter: %w", err)
-	}
-	defer f.Release()
-	for _, arch := range profile.Architectures {
-		if err := addArch(f, arch); err != nil {
-			return filter{}, err
-		}
-	}
-	var highest libseccomp.ScmpSyscall
-	for _, rule := range profile.Syscalls {
-		known, err := addRules(f, rule, fallback)
-		if err != nil {
-			return filter{}, err
-		}
-		highest = max(highest, known)
-	}
-	program, err := export(f)
+	program, highest, err := compileAll(profile, fallback)
 	if err != nil {
 		return filter{}, err
 	}
@@ -57,6 +39,29 @@ func compileSeccomp(profile *specs.LinuxSeccomp) (filter, error) {
 		return filter{}, errors.New("the seccomp profile is too large")
 	}
 	return filter{Program: program, Flags: flags}, nil
+}
+
+// compileFor makes the instructions for some architectures. It also returns the
+// highest number of a system call that the profile knows.
+func compileFor(profile *specs.LinuxSeccomp, fallback libseccomp.ScmpAction, archs []libseccomp.ScmpArch) ([]byte, libseccomp.ScmpSyscall, error) {
+	f, err := libseccomp.NewFilter(fallback)
+	if err != nil {
+		return nil, 0, fmt.Errorf("making a seccomp filter: %w", err)
+	}
+	defer f.Release()
+	if err := setArchs(f, archs); err != nil {
+		return nil, 0, err
+	}
+	var highest libseccomp.ScmpSyscall
+	for _, rule := range profile.Syscalls {
+		known, err := addRules(f, rule, fallback)
+		if err != nil {
+			return nil, 0, err
+		}
+		highest = max(highest, known)
+	}
+	program, err := export(f)
+	return program, highest, err
 }
 
 // export reads the instructions of a filter. It goes through a file in memory:
@@ -81,15 +86,23 @@ func export(f *libseccomp.ScmpFilter) ([]byte, error) {
 	return program, nil
 }
 
-// addArch adds an architecture; the native one is there already.
-func addArch(f *libseccomp.ScmpFilter, name specs.Arch) error {
-	// SCMP_ARCH_X86_64 is called x86_64 in libseccomp, and so on.
-	arch, err := libseccomp.GetArchFromString(trimArch(name))
+// setArchs makes a filter be for exactly these architectures; a new one is for
+// the native one.
+func setArchs(f *libseccomp.ScmpFilter, archs []libseccomp.ScmpArch) error {
+	native, err := libseccomp.GetNativeArch()
 	if err != nil {
-		return fmt.Errorf("reading the seccomp profile: architecture %q: %w", name, err)
+		return fmt.Errorf("making a seccomp filter: %w", err)
 	}
-	if err := f.AddArch(arch); err != nil {
-		return fmt.Errorf("adding the architecture %q to the seccomp filter: %w", name, err)
+	for _, arch := range archs {
+		if err := f.AddArch(arch); err != nil {
+			return fmt.Errorf("adding the architecture %q to the seccomp filter: %w", arch, err)
+		}
+	}
+	if slices.Contains(archs, native) {
+		return nil
+	}
+	if err := f.RemoveArch(native); err != nil {
+		return fmt.Errorf("removing the architecture %q from the seccomp filter: %w", native, err)
 	}
 	return nil
 }
@@ -230,11 +243,5 @@ func unknownCalls(highest libseccomp.ScmpSyscall) []byte {
 		{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: uint32(highest), Jf: 1},
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
 	}
-	var program []byte
-	for _, i := range instructions {
-		program = binary.NativeEndian.AppendUint16(program, i.Code)
-		program = append(program, i.Jt, i.Jf)
-		program = binary.NativeEndian.AppendUint32(program, i.K)
-	}
-	return program
+	return assembleBPF(instructions)
 }
