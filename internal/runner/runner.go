@@ -19,9 +19,10 @@ type Runner interface {
 	// started, has ended and all mounts of the run are gone. All that the
 	// processes wrote has then been written to the job's streams.
 	//
-	// A command that fails gives an [*ExitError]. Every other error means that
-	// it could not be run, and says why in one line. When ctx is cancelled the
-	// processes are killed and the error is ctx's cause.
+	// A command that fails gives an [*ExitError], one that could not be started a
+	// [*StartError]. Every other error means that the run could not be prepared;
+	// all say why in one line. When ctx is cancelled the processes are killed and
+	// the error is ctx's cause.
 	Run(ctx context.Context, j Job) error
 }
 
@@ -67,3 +68,13 @@ func (e *ExitError) Error() string {
 	}
 	return fmt.Sprintf("exit status %d", e.Code)
 }
+
+// StartError says that the command could not be started: it is not there, it
+// cannot be executed, or the runtime failed. A program that runs one command
+// exits with 1 then.
+type StartError struct {
+	Command string
+	Reason  string // one line
+}
+
+func (e *StartError) Error() string { return fmt.Sprintf("starting %q: %s", e.Command, e.Reason) }

@@ -1,0 +1,270 @@
+// Package oci runs jobs with an OCI runtime such as runc or crun.
+//
+// A run is one call, RUNTIME run, made by a small supervisor: our own binary
+// started again, which is the nearest subreaper of all that the run starts. The
+// runtime detaches, so the command becomes the supervisor's child and how it ended is known
+// exactly, and what the runtime itself has to say is told apart from
+// what the command writes. The supervisor outlives us: when the pipe that we
+// hold is closed because we died, it kills the processes, deletes the container
+// and unmounts what was mounted in the bundle.
+//
+//	buildah ── starts ──► supervisor ── RUNTIME run --detach ──► command
+//	   ├── control (pipe) ───┘  │
+//	   └── reports (pipe) ◄─────┘  started, how it ended
+//
+// A pipe and not the kernel's parent-death signal: that signal is sent when the
+// thread ends which started the supervisor, not when the process does.
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/projectatomic/buildah/internal/runner"
+)
+
+// Options adjusts [New].
+type Options struct {
+	Flags         []string // for the runtime, without the leading "--"
+	CgroupManager string   // "systemd"; everything else means that the runtime does it itself
+	StateDir      string   // absolute, short and private; made if missing. See [Sweep]
+	Env           []string // of the runtime: the search path, the session bus
+	Rootless      bool
+}
+
+// Runner runs jobs with one OCI runtime.
+type Runner struct {
+	runtime Runtime
+	options Options
+}
+
+// New gives a runner for a runtime, see [Find].
+func New(runtime Runtime, o Options) *Runner { return &Runner{runtime: runtime, options: o} }
+
+var _ runner.Runner = (*Runner)(nil)
+
+// Run implements [runner.Runner].
+func (r *Runner) Run(ctx context.Context, j runner.Job) (err error) {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	state, err := newState(r.options.StateDir, j.ID)
+	if err != nil {
+		return err
+	}
+	x := &run{Runner: r, job: j, state: state}
+	defer func() { err = errors.Join(err, x.close()) }()
+	// The supervisor gets ready while we write down what it is to do.
+	if err := x.startSupervisor(); err != nil {
+		return fmt.Errorf("starting the supervisor: %w", err)
+	}
+	if err := x.writeConfig(); err != nil {
+		return fmt.Errorf("writing the configuration of the runtime: %w", err)
+	}
+	if err := x.openConsole(); err != nil {
+		return fmt.Errorf("making a terminal: %w", err)
+	}
+	if err := x.send(); err != nil {
+		return fmt.Errorf("instructing the supervisor: %w", err)
+	}
+	return x.wait(ctx)
+}
+
+// run is one run under way.
+type run struct {
+	*Runner
+	job     runner.Job
+	state   *state
+	sup     *supervisor
+	streams *streams
+	console *console // nil without a terminal
+	ordered bool     // the supervisor owns the state directory
+}
+
+// order tells the supervisor what to do. It is kept in the state directory for
+// [Sweep].
+type order struct {
+	Runtime    string   `json:"runtime"`
+	Flags      []string `json:"flags,omitempty"` // global ones, as on the command line
+	RunFlags   []string `json:"runFlags,omitempty"`
+	ID         string   `json:"id"`
+	Bundle     string   `json:"bundle"`
+	State      string   `json:"state"`
+	Detach     bool     `json:"detach"`
+	PrivatePID bool     `json:"privatePID"` // the command's end is the end of all processes
+}
+
+// report is what the supervisor tells; each arrives once at most, in this order.
+type report struct {
+	Started bool   `json:"started,omitempty"`
+	Ended   bool   `json:"ended,omitempty"`
+	Failed  string `json:"failed,omitempty"` // it was not started; the runtime's own words are on stderr
+	Code    int    `json:"code,omitempty"`
+	Signal  string `json:"signal,omitempty"`
+}
+
+func (x *run) startSupervisor() (err error) {
+	if x.streams, err = newStreams(x.job.Stdio, x.job.Spec.Process.Terminal, x.runtime.Detach); err != nil {
+		return err
+	}
+	x.sup, err = startSupervisor(x.streams.child, x.state.lock, x.options.Env)
+	return errors.Join(err, x.streams.closeChild())
+}
+
+func (x *run) writeConfig() error {
+	s := *x.job.Spec
+	linux, process := *s.Linux, *s.Process
+	s.Linux, s.Process = &linux, &process
+	linux.CgroupsPath = x.cgroup(linux.CgroupsPath)
+	if t := x.job.Stdio.Terminal; process.Terminal && t != nil {
+		if size, err := terminalSize(t); err == nil {
+			process.ConsoleSize = &specs.Box{Height: uint(size.Row), Width: uint(size.Col)}
+		}
+	}
+	data, err := json.Marshal(&s)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(x.job.Bundle, "config.json"), data, 0o600)
+}
+
+// cgroup puts the run's cgroup below the parent that was asked for; without one
+// the runtime puts it where we are, so that limits set on us hold.
+func (x *run) cgroup(parent string) string {
+	switch {
+	case x.options.CgroupManager == "systemd":
+		return strings.Trim(parent, "/") + ":buildah:" + x.job.ID
+	case parent == "":
+		return ""
+	}
+	return filepath.Join(parent, x.job.ID)
+}
+
+func (x *run) openConsole() (err error) {
+	if x.job.Spec.Process.Terminal && x.runtime.Detach {
+		x.console, err = listen(x.state.path("console.sock"))
+	}
+	return err
+}
+
+func (x *run) send() error {
+	o := order{
+		Runtime: x.runtime.Path, ID: x.job.ID, Bundle: x.job.Bundle, State: x.state.dir,
+		Detach: x.runtime.Detach, PrivatePID: hasPrivatePID(x.job.Spec),
+	}
+	for _, flag := range x.options.Flags {
+		o.Flags = append(o.Flags, "--"+flag)
+	}
+	if x.options.CgroupManager == "systemd" {
+		o.Flags = append(o.Flags, "--systemd-cgroup")
+	}
+	if x.job.NoPivot {
+		o.RunFlags = append(o.RunFlags, "--no-pivot")
+	}
+	if x.options.Rootless {
+		o.RunFlags = append(o.RunFlags, "--no-new-keyring")
+	}
+	if x.console != nil {
+		o.RunFlags = append(o.RunFlags, "--console-socket", x.console.path)
+	}
+	if err := x.state.record(o); err != nil {
+		return err
+	}
+	x.ordered = true
+	return x.sup.send(o)
+}
+
+func hasPrivatePID(s *specs.Spec) bool {
+	for _, n := range s.Linux.Namespaces {
+		if n.Type == specs.PIDNamespace {
+			return n.Path == ""
+		}
+	}
+	return false
+}
+
+// patience is how long the supervisor may take to end a run that is cancelled.
+const patience = 30 * time.Second
+
+// wait follows the run to its end.
+func (x *run) wait(ctx context.Context) error {
+	x.streams.start(x.console)
+	cancelled := ctx.Done()
+	var late <-chan time.Time
+	for {
+		select {
+		case <-cancelled:
+			cancelled, late = nil, time.After(patience)
+			x.sup.stop()
+		case <-late:
+			x.sup.kill()
+			return fmt.Errorf("stopping the command: the runtime does not answer: %w", context.Cause(ctx))
+		case r, ok := <-x.sup.reports:
+			switch {
+			case !ok && ctx.Err() != nil:
+				return context.Cause(ctx)
+			case !ok:
+				return errors.New("the supervisor of the command was killed")
+			case r.Started:
+				x.streams.started()
+				continue
+			}
+			return x.end(ctx, r)
+		}
+	}
+}
+
+// end gathers the rest of the output and says how the command ended.
+func (x *run) end(ctx context.Context, r report) error {
+	said, err := x.streams.finish(r.Failed != "")
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case r.Failed != "":
+		return &runner.StartError{Command: x.job.Spec.Process.Args[0], Reason: explain(said, r.Failed)}
+	case r.Signal != "":
+		return &runner.ExitError{Code: 1, Signal: r.Signal}
+	case r.Code != 0:
+		return &runner.ExitError{Code: r.Code}
+	case err != nil:
+		return fmt.Errorf("passing on what the command wrote: %w", err)
+	}
+	return nil
+}
+
+// close gives back what is ours; the supervisor removes the state directory.
+func (x *run) close() error {
+	var err error
+	if x.console != nil {
+		x.console.close()
+	}
+	if x.streams != nil {
+		err = x.streams.close()
+	}
+	if x.sup != nil {
+		x.sup.release()
+	}
+	return errors.Join(err, x.state.release(!x.ordered))
+}
+
+// supervisorReports decodes reports until the supervisor closes its end.
+func supervisorReports(r io.Reader, out chan<- report) {
+	defer close(out)
+	dec := json.NewDecoder(r)
+	for {
+		var rep report
+		if dec.Decode(&rep) != nil {
+			return
+		}
+		out <- rep
+	}
+}

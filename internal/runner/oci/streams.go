@@ -1,0 +1,198 @@
+package oci
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/projectatomic/buildah/internal/runner"
+)
+
+// streams relays between a job's streams and the process.
+type streams struct {
+	stdio    runner.Stdio
+	child    [3]*os.File // what the runtime gets
+	in       *os.File    // nil with a terminal
+	out, err *os.File    // out is nil with a terminal
+	terminal *terminal   // nil without one
+	gate     *gate
+	relays   sync.WaitGroup
+	feeder   *feeder
+	lost     error // of writing what the process wrote
+	lostOnce sync.Once
+}
+
+// newStreams makes pipes, or gives the runtime a terminal as its own streams when it
+// cannot send us that of the container.
+func newStreams(stdio runner.Stdio, wantTerminal, sendsConsole bool) (*streams, error) {
+	s := &streams{stdio: stdio, gate: &gate{w: orDiscard(stdio.Err)}}
+	if wantTerminal {
+		s.gate.w = orDiscard(stdio.Out)
+		s.terminal = newTerminal(stdio.Terminal)
+	}
+	if wantTerminal && !sendsConsole {
+		slave, err := s.terminal.open()
+		s.child = [3]*os.File{slave, slave, slave}
+		return s, err
+	}
+	var err error
+	if s.child[0], s.in, err = os.Pipe(); err != nil {
+		return s, err
+	}
+	if s.err, s.child[2], err = os.Pipe(); err != nil {
+		return s, err
+	}
+	if wantTerminal {
+		s.child[1] = s.child[2]
+		return s, nil
+	}
+	s.out, s.child[1], err = os.Pipe()
+	return s, err
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}
+
+func (s *streams) closeChild() error { return closeFiles(s.child[:]...) }
+
+// closeFiles closes each once; nil is allowed.
+func closeFiles(files ...*os.File) error {
+	var all error
+	for _, f := range files {
+		if f == nil {
+			continue
+		}
+		if err := f.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
+// start begins to relay output. What is on stderr before the command starts are
+// the runtime's own words, and are held back.
+func (s *streams) start(c *console) {
+	if s.err != nil {
+		s.relays.Go(func() { s.relay(s.gate, s.err) })
+	}
+	if s.out != nil {
+		s.relays.Go(func() { s.relay(orDiscard(s.stdio.Out), s.out) })
+	}
+	if s.terminal == nil {
+		return
+	}
+	s.relays.Go(func() {
+		if c != nil {
+			s.terminal.set(c.accept())
+		}
+		if master := s.terminal.master(); master != nil {
+			s.relay(orDiscard(s.stdio.Out), master)
+		}
+	})
+}
+
+// relay copies until the other side is closed. When nobody takes the output any
+// more the process is to learn of it, so the pipe is closed.
+func (s *streams) relay(w io.Writer, r *os.File) {
+	_, err := io.Copy(w, r)
+	switch {
+	case err == nil, errors.Is(err, unix.EIO): // the last user of a terminal has gone
+	case errors.Is(err, os.ErrClosed):
+	default:
+		s.lostOnce.Do(func() { s.lost = err })
+		_ = r.Close()
+	}
+}
+
+// started lets input in, now that there is a command to read it.
+func (s *streams) started() {
+	s.gate.open()
+	if s.terminal == nil {
+		s.feeder = feed(s.stdio.In, s.in, nil)
+		return
+	}
+	master := s.terminal.master()
+	if master == nil {
+		return
+	}
+	in := s.stdio.In
+	if s.stdio.Terminal != nil {
+		s.terminal.takeOver()
+		if in == nil {
+			in = s.stdio.Terminal
+		}
+	}
+	s.feeder = feed(in, master, []byte{endOfTransmission})
+}
+
+// endOfTransmission is what ends the input of a terminal.
+const endOfTransmission = 4
+
+// finish waits for the rest of the output. It gives what the runtime said if the
+// command was not started.
+func (s *streams) finish(failed bool) (said string, err error) {
+	s.feeder.stop()
+	if failed && s.terminal != nil {
+		s.terminal.abandon()
+	}
+	s.relays.Wait()
+	if failed {
+		return s.gate.held(), nil
+	}
+	s.gate.open()
+	return "", s.lost
+}
+
+// close gives all back and puts the caller's terminal right.
+func (s *streams) close() error {
+	s.feeder.stop()
+	err := errors.Join(s.closeChild(), closeFiles(s.in, s.out, s.err))
+	if s.terminal != nil {
+		err = errors.Join(err, s.terminal.close())
+	}
+	return err
+}
+
+// gate holds back what is written until it is opened.
+type gate struct {
+	w      io.Writer
+	mu     sync.Mutex
+	opened bool
+	buf    bytes.Buffer
+}
+
+// gateLimit bounds what is held back; more is dropped, so that nobody waits for us.
+const gateLimit = 1 << 20
+
+func (g *gate) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.opened {
+		return g.w.Write(p)
+	}
+	g.buf.Write(p[:min(len(p), gateLimit-g.buf.Len())])
+	return len(p), nil
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.opened {
+		g.opened = true
+		_, _ = g.w.Write(g.buf.Bytes())
+	}
+}
+
+func (g *gate) held() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.buf.String()
+}
