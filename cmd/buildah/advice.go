@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"strings"
+	"syscall"
+
+	"github.com/projectatomic/buildah/builder"
 )
 
 // Rules of the voice: the error is one line that says what went wrong; a hint
@@ -11,6 +14,7 @@ import (
 
 const (
 	statusFailed = 125 // everything that is our failure, not a command's
+	statusStart  = 1   // the configuration could not be read
 )
 
 // statusError carries an exit status that is not the usual one.
@@ -25,18 +29,27 @@ func (s statusError) Unwrap() error { return s.cause }
 // advice maps an error to an exit status and to lines that help the user go on.
 func advice(err error) (status int, hints []string) {
 	var (
-		own   statusError
-		usage usageError
+		own    statusError
+		usage  usageError
+		inside *builder.ExitError
 	)
 	switch {
 	case err == nil:
 		return 0, nil
 	case errors.As(err, &own):
 		return own.status, nil
+	case errors.As(err, &inside): // their command failed, not ours: pass the status through
+		return inside.Code, nil
 	case errors.As(err, &usage):
 		if usage.hint != "" {
 			hints = append(hints, usage.hint)
 		}
+	case errors.Is(err, builder.ErrNotFound):
+		hints = append(hints, "`buildah containers` lists the working containers")
+	case errors.Is(err, builder.ErrImageUnknown):
+		hints = append(hints, "`buildah images` lists the images that are here; `buildah pull` fetches others")
+	case errors.Is(err, syscall.ENOSPC):
+		hints = append(hints, "`buildah prune` frees what nobody needs; --root chooses another place")
 	}
 	return statusFailed, hints
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"go.podman.io/storage/pkg/reexec"
+
+	"github.com/projectatomic/buildah/internal/runner/chroot"
 )
 
 func main() {
@@ -20,6 +22,7 @@ func main() {
 // registerHelpers declares what this program does when it starts itself again.
 // It has to come before reexec.Init, and before anything else.
 func registerHelpers() {
+	chroot.Register()
 }
 
 // run is main with deferred calls that are made.

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/imagebuildah"
+	"github.com/projectatomic/buildah/internal/contexts"
+)
+
+func (p *program) buildCommand() *cli.Command {
+	f := &buildFlags{}
+	f.result.format = p.env("BUILDAH_FORMAT")
+	f.push.options.Compression.Disable = true
+	return &cli.Command{
+		Name:      "build",
+		Aliases:   []string{"bud", "build-using-dockerfile"},
+		Usage:     "make an image from a Dockerfile",
+		ArgsUsage: "[CONTEXT]",
+		Description: "Carries out a Dockerfile and writes the ID of the image. CONTEXT is the directory that COPY and ADD\n" +
+			"take files from, an archive, a git repository or a URL; without it, the current directory. The\n" +
+			"Dockerfile is the file Containerfile or Dockerfile in it.",
+		Category:  imageGroup,
+		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
+		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), metadataFlags(&f.metadata),
+			f.caching.options(p), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.push.layerOptions(),
+			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
+		Before: takes(0, 1),
+		Action: func(c *cli.Context) error {
+			if err := f.check(c); err != nil {
+				return err
+			}
+			return p.withEngine(c, func(e *builder.Engine) error { return p.build(c, e, f) })
+		},
+	}
+}
+
+// check finds flags that contradict each other.
+func (f *buildFlags) check(c *cli.Context) error {
+	a := f.caching.asked
+	switch {
+	case (a.rm || a.forceRm) && !a.layers && !a.noCache:
+		return usageError{text: "'rm' and 'force-rm' can only be set with either 'layers' or 'no-cache'"}
+	case f.creation.isolation == builder.IsolationChroot && f.creation.namespaces.otherThanHost():
+		return usageError{text: "cannot set --network other than host with --isolation chroot"}
+	case len(f.platform.platforms) > 1:
+		return usageError{text: "building for several platforms is not supported in this version of buildah", hint: "build each platform with a call of its own"}
+	case f.running.noHosts && given(c, "add-host"):
+		return usageError{text: "--no-hosts and --add-host conflict, can not be used together"}
+	}
+	return nil
+}
+
+func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) error {
+	out, errs, done, err := p.buildStreams(f.result.logFile)
+	if err != nil {
+		return err
+	}
+	defer done()
+	o, err := f.settle(c, p, e)
+	if err != nil {
+		return err
+	}
+	o.Source.Context = c.Args().First()
+	o.Output = imagebuildah.Output{Steps: out, HideIDs: f.result.iidFile != "", Warn: e.Warn}
+	o.Run.Stdio.Out, o.Run.Stdio.Err = out, errs
+	if f.running.stdin {
+		o.Run.Stdio.In = p.stdin
+	}
+	e.Images.Report = errs
+	if f.result.quiet {
+		o.Output.Steps, o.Run.Stdio.Out, e.Images.Report = nil, io.Discard, nil
+	}
+	result, err := imagebuildah.Build(c.Context, e, o)
+	if err != nil {
+		return err
+	}
+	return f.result.tell(out, result)
+}
+
+// buildStreams are where a build writes: the caller's streams, or a log file for both.
+func (p *program) buildStreams(logFile string) (out, errs io.Writer, done func(), err error) {
+	if logFile == "" {
+		return p.stdout, p.stderr, func() {}, nil
+	}
+	f, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("opening the log file: %w", err)
+	}
+	return f, f, func() { f.Close() }, nil
+}
+
+// tell writes the ID of the result to where it is wanted.
+func (f *resultFlags) tell(out io.Writer, r imagebuildah.Result) error {
+	if f.metadataFile != "" {
+		if err := writeMetadata(f.metadataFile, builder.Committed{ID: r.ID, Manifest: r.Manifest}); err != nil {
+			return err
+		}
+	}
+	if f.iidFileRaw != "" {
+		if err := writeID(f.iidFileRaw, r.ID); err != nil {
+			return err
+		}
+	}
+	if f.iidFile != "" {
+		return writeID(f.iidFile, "sha256:"+r.ID)
+	}
+	if f.iidFileRaw != "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(out, r.ID)
+	return err
+}
+
+// settle puts the options of the interpreter together.
+func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o imagebuildah.Options, err error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return o, fmt.Errorf("finding the current directory: %w", err)
+	}
+	o.Source = imagebuildah.Source{
+		Files: f.source.files, IgnoreFile: f.source.ignoreFile,
+		Fetch: contexts.Options{Stdin: p.stdin, Cwd: cwd, TempDir: e.Host.TempDir},
+	}
+	o.Labels, o.Target, o.Tags = f.result.labels, f.source.target, f.result.tags
+	o.Layers, o.Keep = f.caching.layers, !f.caching.rm && !f.caching.forceRm
+	if o.Args, err = f.args.settle(); err != nil {
+		return o, err
+	}
+	if o.Base.Pull, err = f.pull.settle(given(c, "pull")); err != nil {
+		return o, err
+	}
+	if o.Base.Platform, err = f.platform.settle(); err != nil {
+		return o, err
+	}
+	if o.Base.Registry, err = f.registry.settle(p, e.Config); err != nil {
+		return o, err
+	}
+	o.Fetch = fetchOptions(o.Base.Registry)
+	if err := f.settleContainer(p, e, &o); err != nil {
+		return o, err
+	}
+	return o, f.settleCommit(p, e, &o)
+}
+
+// settleContainer fills what holds for RUN.
+func (f *buildFlags) settleContainer(p *program, e *builder.Engine, o *imagebuildah.Options) (err error) {
+	ct := &o.Container
+	if ct.Format, err = parseFormat(f.result.format); err != nil {
+		return err
+	}
+	if ct.Execution, err = f.creation.settle(p, e.Config); err != nil {
+		return err
+	}
+	ct.CapAdd, ct.CapDrop = f.creation.capAdd, f.creation.capDrop
+	ct.DefaultMountsFile = p.global.defaultMountsFile
+	if f.creation.namespaces.network == builder.NetworkDisabled {
+		o.Network = "none"
+	}
+	r := &o.Run
+	r.Isolation = f.creation.isolation
+	r.Runtime = builder.RuntimeOptions{Name: f.running.runtime, Flags: f.running.runtimeFlags, NoPivot: e.Host.NoPivot}
+	r.Mounts.Mounts = f.running.mounts
+	r.NoHosts, r.NoHostname = f.running.noHosts, f.running.noHostname
+	return nil
+}
+
+// settleCommit fills what holds for the image.
+func (f *buildFlags) settleCommit(p *program, e *builder.Engine, o *imagebuildah.Options) (err error) {
+	cm := &o.Commit
+	cm.Format, cm.Squash, cm.Metadata = o.Container.Format, f.caching.squash, f.metadata
+	if cm.Times, err = f.times.settle(p); err != nil {
+		return err
+	}
+	cm.Push = f.push.settle(e.Config)
+	cm.Push.Registry = o.Base.Registry
+	return nil
+}
+
+// settle reads the files and then the flags; the last value of a name counts. A
+// name without a value takes that of the environment.
+func (f *argFlags) settle() (map[string]string, error) {
+	args := map[string]string{}
+	set := func(text string) {
+		name, value, has := strings.Cut(text, "=")
+		if !has {
+			value, has = os.LookupEnv(name)
+		}
+		if delete(args, name); has {
+			args[name] = value
+		}
+	}
+	for _, file := range f.files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading build arguments: %w", err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimRight(line, "\r\n"); line != "" && line[0] != '#' {
+				set(line)
+			}
+		}
+	}
+	for _, text := range f.args {
+		set(text)
+	}
+	return args, nil
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/projectatomic/buildah/builder"
+)
+
+// buildFlags are the flags of `build`, in groups by what they are about.
+type buildFlags struct {
+	source   sourceFlags
+	result   resultFlags
+	args     argFlags
+	caching  cacheFlags
+	metadata builder.Metadata
+	registry registryFlags
+	pull     pullFlags
+	platform platformFlags
+	push     pushFlags
+	times    timeFlags
+	creation creation
+	running  runningFlags
+}
+
+// sourceFlags say what is built.
+type sourceFlags struct {
+	files      []string
+	ignoreFile string
+	target     string
+}
+
+// resultFlags say where the result goes, and what is told about it.
+type resultFlags struct {
+	tags                              []string
+	format                            string
+	iidFile, iidFileRaw, metadataFile string
+	logFile                           string
+	quiet, ignored                    bool
+	labels                            []string
+}
+
+// argFlags are the build arguments.
+type argFlags struct {
+	args, files []string
+}
+
+// cacheFlags are about steps as images.
+type cacheFlags struct {
+	layers, noCache, squash bool
+	rm, forceRm             bool
+	jobs                    int
+	asked                   struct{ layers, noCache, rm, forceRm bool }
+}
+
+// runningFlags are about RUN.
+type runningFlags struct {
+	runtime      string
+	runtimeFlags []string
+	mounts       []string
+	stdin        bool
+	noHosts      bool
+	noHostname   bool
+}
+
+func (f *sourceFlags) options() []*option {
+	return []*option{
+		listOption("file,f", "FILE", &f.files, "read the Dockerfile from FILE; - is standard input"),
+		textOption("ignorefile", "FILE", &f.ignoreFile, "ignore file, instead of the one in the context"),
+		textOption("target", "STAGE", &f.target, "stop after this stage"),
+	}
+}
+
+func (f *resultFlags) options() []*option {
+	return []*option{
+		textOption("format", "FORMAT", &f.format, "format of the image: oci or docker").shows("oci"),
+		textOption("iidfile", "FILE", &f.iidFile, "write the ID of the image to FILE, not to standard output"),
+		textOption("iidfile-raw", "FILE", &f.iidFileRaw, "the same, without sha256: in front"),
+		arrayOption("label", "KEY[=VALUE]", &f.labels, "set a label of the image"),
+		textOption("logfile", "FILE", &f.logFile, "write all output to FILE"),
+		textOption("metadata-file", "FILE", &f.metadataFile, "write digests of the image to FILE as JSON"),
+		boolOption("quiet,q", &f.quiet, "write only the ID of the image"),
+		arrayOption("tag,t", "NAME", &f.tags, "name of the image, or where to write it"),
+	}
+}
+
+// accepted are flags that have never had an effect, or have none any more.
+func (f *resultFlags) accepted() []*option {
+	ignored := ""
+	return []*option{
+		boolOption("compress", &f.ignored, "accepted, without an effect").hide(),
+		boolOption("disable-content-trust", &f.ignored, "accepted, without an effect").hide(),
+		textOption("loglevel", "N", &ignored, "accepted, without an effect").hide(),
+	}
+}
+
+func (f *argFlags) options() []*option {
+	return []*option{
+		arrayOption("build-arg", "NAME[=VALUE]", &f.args, "value of an ARG; without a value take the caller's variable"),
+		arrayOption("build-arg-file", "FILE", &f.files, "read values of ARGs from FILE"),
+	}
+}
+
+func metadataFlags(m *builder.Metadata) []*option {
+	return []*option{
+		arrayOption("annotation", "KEY[=VALUE]", &m.Annotations, "set an annotation of the manifest"),
+		newOption("created-annotation", "", "set the annotation that says when the image was made", choose(&m.CreatedAnnotation)).shows("true"),
+		newOption("identity-label", "", "set the label io.buildah.version", choose(&m.Identity)).shows("true"),
+		arrayOption("layer-label", "KEY[=VALUE]", &m.LayerLabels, "set a label of the images of steps"),
+		boolOption("omit-history", &m.OmitHistory, "leave the history of the image empty"),
+		listOption("unsetannotation", "KEY", &m.UnsetAnnotations, "drop an annotation of the base"),
+		listOption("unsetenv", "NAME", &m.UnsetEnv, "drop a variable"),
+		listOption("unsetlabel", "KEY", &m.UnsetLabels, "drop a label"),
+	}
+}
+
+func (f *cacheFlags) options(p *program) []*option {
+	f.layers, _ = strconv.ParseBool(p.env("BUILDAH_LAYERS"))
+	f.rm, f.jobs = true, 1
+	return []*option{
+		noting(boolOption("force-rm", &f.forceRm, "remove working containers also after a failure"), &f.asked.forceRm),
+		newOption("jobs", "N", "at most so many stages at the same time", func(s string) (err error) {
+			if f.jobs, err = parseNumber[int](s); err == nil && f.jobs < 0 {
+				err = errors.New("invalid value for jobs.  It must be a positive integer")
+			}
+			return err
+		}).shows("1"),
+		noting(boolOption("layers", &f.layers, "keep an image of each step"), &f.asked.layers),
+		noting(boolOption("no-cache", &f.noCache, "carry out every step anew"), &f.asked.noCache),
+		noting(boolOption("rm", &f.rm, "remove working containers after success"), &f.asked.rm),
+		boolOption("squash", &f.squash, "make one layer of everything"),
+	}
+}
+
+func (f *runningFlags) options() []*option {
+	return []*option{
+		arrayOption("mount", "type=TYPE,...", &f.mounts, "mount for every RUN"),
+		boolOption("no-hostname", &f.noHostname, "leave the image's /etc/hostname alone"),
+		boolOption("no-hosts", &f.noHosts, "leave the image's /etc/hosts alone"),
+		textOption("runtime", "PROGRAM", &f.runtime, "OCI runtime, by name or path"),
+		listOption("runtime-flag", "FLAG", &f.runtimeFlags, "flag for the runtime, without the leading --"),
+		boolOption("stdin", &f.stdin, "RUN reads the standard input of the caller"),
+	}
+}
+
+// refusedOfBuild are the flags whose machinery this version lacks.
+func refusedOfBuild() []refusal {
+	const insteadOfSecrets = "use RUN --mount=type=bind of a file outside of the image, or a build argument"
+	list := []refusal{
+		{name: "all-platforms", instead: "build each platform with --platform"},
+		{name: "build-context", word: "NAME=VALUE", instead: "put the files into the context, or name the image in COPY --from"},
+		{name: "cache-from", word: "REPOSITORY", instead: "leave it out; nothing is looked up"},
+		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
+		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},
+		{name: "compat-volumes", instead: "leave it out; changes below a VOLUME are kept"},
+		{name: "cpp-flag", word: "FLAG", instead: "run cpp first, and give the result with --file -"},
+		{name: "env", word: "NAME=VALUE", instead: "write ENV into the Dockerfile"},
+		{name: "from", word: "IMAGE", instead: "write ARG before FROM, and give it with --build-arg"},
+		{name: "hooks-dir", word: "DIR", instead: "use a runtime that runs hooks itself"},
+		{name: "inherit-annotations", allowed: "true", instead: "drop annotations with --unsetannotation"},
+		{name: "inherit-labels", allowed: "true", instead: "drop labels with --unsetlabel"},
+		{name: "log-rusage", instead: "measure with time(1)"},
+		{name: "logsplit", instead: "build each platform with a --logfile of its own"},
+		{name: "manifest", word: "LIST", instead: insteadOfLists},
+		{name: "os-feature", word: "FEATURE", instead: "set it with `buildah config` on a container of the image"},
+		{name: "os-version", word: "VERSION", instead: "set it with `buildah config` on a container of the image"},
+		{name: "output,o", word: "SPEC", instead: "commit to dir: or oci:, or copy files out of `buildah mount`"},
+		{name: "rusage-logfile", word: "FILE", instead: "measure with time(1)"},
+		{name: "save-stages", instead: "use --layers, which keeps an image of each step"},
+		{name: "secret", word: "SPEC", instead: insteadOfSecrets},
+		{name: "skip-unused-stages", allowed: "true", instead: "build the stage itself with --target"},
+		{name: "source-policy-file", word: "FILE", instead: "write digests into the Dockerfile"},
+		{name: "ssh", word: "SPEC", instead: insteadOfSecrets},
+		{name: "stage-labels", instead: "write LABEL into the Dockerfile"},
+	}
+	return append(append(list, refusedOfScan()...), refusedOfCreation()...)
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/containersconf"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/store"
+	"github.com/projectatomic/buildah/internal/transfer"
+	"github.com/projectatomic/buildah/internal/userns"
+)
+
+// withEngine opens the store and everything that verbs need, does the work and
+// closes it again.
+func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (err error) {
+	process, err := userns.Current(p.env)
+	if err != nil {
+		return err
+	}
+	// A mount must stay where the caller is, so `mount` never goes elsewhere.
+	if process.NeedsSession() && c.Command.Name != "mount" {
+		return p.enterSession(c.Context, process)
+	}
+	conf, err := p.configuration()
+	if err != nil {
+		return statusError{status: statusStart, cause: err}
+	}
+	temp, err := p.temporaryDirectory(conf)
+	if err != nil {
+		return err
+	}
+	st, err := p.openStore()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	e := &builder.Engine{Store: st, Config: conf, Warn: logrus.Warnf}
+	e.Host = p.host(temp, st)
+	e.Host.Rootless, e.Host.UID = process.Rootless(), process.InvokingUID()
+	if e.Images, err = p.client(st, temp); err != nil {
+		return err
+	}
+	return work(e)
+}
+
+// configuration reads containers.conf and exports its variables that are not set.
+func (p *program) configuration() (containersconf.Config, error) {
+	conf, err := containersconf.Load(os.LookupEnv, os.Getuid())
+	if err != nil {
+		return conf, err
+	}
+	for _, item := range conf.Env {
+		name, value, ok := strings.Cut(item, "=")
+		if !ok {
+			return conf, fmt.Errorf("reading env of containers.conf: %q has no \"=\"", item)
+		}
+		if _, set := os.LookupEnv(name); !set {
+			if err := os.Setenv(name, value); err != nil {
+				return conf, fmt.Errorf("setting %q of containers.conf: %w", name, err)
+			}
+		}
+	}
+	return conf, nil
+}
+
+// temporaryDirectory resolves where big temporary files go, and exports it: the
+// libraries and the programs that we start read TMPDIR.
+func (p *program) temporaryDirectory(conf containersconf.Config) (string, error) {
+	dir := p.env("TMPDIR")
+	switch configured := conf.ImageCopyTmpDir; {
+	case dir != "":
+	case configured == "", configured == "storage":
+		dir = "/var/tmp"
+	case !filepath.IsAbs(configured):
+		return "", fmt.Errorf("reading image_copy_tmp_dir of containers.conf: %q is not an absolute path", configured)
+	default:
+		dir = configured
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("finding the temporary directory: %w", err)
+	}
+	return dir, os.Setenv("TMPDIR", dir)
+}
+
+func (p *program) openStore() (*store.Store, error) {
+	g := &p.global
+	if len(g.uidMap)+len(g.gidMap) > 0 {
+		return nil, usageError{cause: unsupportedError{flag: "userns-uid-map", instead: insteadOfMaps}}
+	}
+	for _, dir := range []*string{&g.root, &g.runRoot, &g.imageStore} {
+		if *dir == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*dir)
+		if err != nil {
+			return nil, fmt.Errorf("finding the store: %w", err)
+		}
+		*dir = abs
+	}
+	return store.Open(store.Options{
+		GraphRoot: g.root, RunRoot: g.runRoot, ImageStore: g.imageStore, Driver: g.driver,
+		DriverOptions: g.driverOptions, TransientStore: g.transient,
+	})
+}
+
+// host is what the library may know about this process.
+func (p *program) host(temp string, st *store.Store) builder.Host {
+	old := unix.Umask(0o022)
+	if old&^0o022 == 0 {
+		unix.Umask(old) // only group and others lose something: the caller's choice stands
+	}
+	return builder.Host{
+		Version: programVersion, TempDir: temp, RuntimeDir: filepath.Join(st.RunRoot(), "buildah"), Env: os.Environ(),
+		Runtime: p.env("BUILDAH_RUNTIME"), Isolation: p.env("BUILDAH_ISOLATION"),
+		NoPivot: p.env("BUILDAH_NOPIVOT") != "", Umask: old, Stderr: p.stderr,
+	}
+}
+
+func (p *program) client(st *store.Store, temp string) (*transfer.Client, error) {
+	sources, err := transfer.ParseRegistrySources(p.env("BUILD_REGISTRY_SOURCES"))
+	if err != nil {
+		return nil, fmt.Errorf("reading BUILD_REGISTRY_SOURCES: %w", err)
+	}
+	c := &transfer.Client{Store: st, System: transfer.System{
+		RegistriesConf: p.global.registriesConf, RegistriesConfDir: p.global.registriesConfDir,
+		ShortNameAliases: p.global.shortNameAliases, UserAgent: "Buildah/" + programVersion, TempDir: temp,
+		DockerHost: p.env("DOCKER_HOST"), DockerCertDir: p.env("DOCKER_CERT_PATH"), Sources: sources,
+	}}
+	if isTerminal(p.stdin) {
+		c.Prompt = p.ask
+	}
+	return c, nil
+}
+
+// report shows the progress of transfers on standard error, unless quiet.
+func (p *program) report(e *builder.Engine, quiet bool) {
+	e.Images.Report = p.stderr
+	if quiet {
+		e.Images.Report = nil
+	}
+}
+
+// ask asks the user for a word; a secret one is not shown.
+func (p *program) ask(label string, secret bool) (string, error) {
+	fmt.Fprint(p.stderr, label)
+	if secret {
+		word, err := term.ReadPassword(int(p.stdin.Fd()))
+		fmt.Fprintln(p.stderr)
+		return string(word), err
+	}
+	line, err := bufio.NewReader(p.stdin).ReadString('\n')
+	if errors.Is(err, io.EOF) && line != "" {
+		err = nil
+	}
+	return strings.TrimRight(line, "\r\n"), err
+}
+
+// parseFormat reads the word for an image format; "" is the default one.
+func parseFormat(word string) (builder.Format, error) {
+	if word == "" {
+		return "", nil
+	}
+	f, err := imageconfig.ParseFormat(word)
+	if err != nil {
+		return f, usageError{cause: err}
+	}
+	return f, nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+)
+
+func (p *program) infoCommand() *cli.Command {
+	var (
+		debugging bool
+		format    string
+	)
+	return &cli.Command{
+		Name:      "info",
+		Usage:     "show facts about this machine and the store",
+		Category:  systemGroup,
+		UsageText: "buildah info\nbuildah info --format '{{.store.GraphRoot}}'",
+		Flags: asFlags([]*option{
+			boolOption("debug,d", &debugging, "also show how the program was built"),
+			textOption("format", "TEMPLATE", &format, "write a Go template instead of JSON"),
+		}),
+		Before: takes(0, 0),
+		Action: func(c *cli.Context) error {
+			return p.withEngine(c, func(e *builder.Engine) error {
+				facts, err := gatherInfo(e)
+				if err != nil {
+					return err
+				}
+				if debugging {
+					facts["debug"] = debugInfo()
+				}
+				if format != "" {
+					return writeObject(p.stdout, format, facts)
+				}
+				encoder := json.NewEncoder(p.stdout)
+				encoder.SetIndent("", "    ")
+				encoder.SetEscapeHTML(!isTerminal(p.stdout))
+				return encoder.Encode(facts)
+			})
+		},
+	}
+}
+
+// facts are nested maps, so that templates name them as scripts know them.
+type facts = map[string]any
+
+func gatherInfo(e *builder.Engine) (facts, error) {
+	host, err := hostInfo(e)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := storeInfo(e)
+	if err != nil {
+		return nil, err
+	}
+	return facts{"host": host, "store": stored}, nil
+}
+
+func debugInfo() facts {
+	v := readVersion()
+	return facts{"buildah version": v.Version, "compiler": runtime.Compiler, "git commit": v.GitCommit, "go version": v.GoVersion}
+}
+
+func hostInfo(e *builder.Engine) (facts, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("reading the host name: %w", err)
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return nil, fmt.Errorf("reading the kernel's version: %w", err)
+	}
+	memory, err := keyedFile("/proc/meminfo", ":")
+	if err != nil {
+		return nil, err
+	}
+	release, _ := keyedFile("/etc/os-release", "=") // a machine without it has no distribution to show
+	host := facts{
+		"Distribution": facts{"distribution": strings.Trim(release["ID"], `"`), "version": strings.Trim(release["VERSION_ID"], `"`)},
+		"MemTotal":     kilobytes(memory["MemTotal"]), "MemFree": kilobytes(memory["MemFree"]),
+		"SwapTotal": kilobytes(memory["SwapTotal"]), "SwapFree": kilobytes(memory["SwapFree"]),
+		"OCIRuntime": runtimeName(e), "arch": runtime.GOARCH, "cpus": runtime.NumCPU(), "hostname": name,
+		"kernel": unix.ByteSliceToString(u.Release[:]), "os": runtime.GOOS, "rootless": e.Host.Rootless, "variant": imageconfig.Host().Variant,
+	}
+	host["uptime"], err = uptime()
+	return host, err
+}
+
+// runtimeName is the OCI runtime that `run` would use, "" when there is none.
+func runtimeName(e *builder.Engine) string {
+	for _, name := range []string{e.Host.Runtime, e.Config.Runtime, "crun", "runc"} {
+		if name == "" {
+			continue
+		}
+		if _, err := exec.LookPath(name); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// keyedFile reads lines of a key, a separator and a value.
+func keyedFile(path, separator string) (map[string]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading facts about this machine: %w", err)
+	}
+	values := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		if key, value, ok := strings.Cut(line, separator); ok {
+			values[key] = strings.TrimSpace(value)
+		}
+	}
+	return values, nil
+}
+
+// kilobytes turns "123 kB" into bytes, 0 when it is not a number.
+func kilobytes(text string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSuffix(text, " kB"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n * 1024
+}
+
+func uptime() (string, error) {
+	var si unix.Sysinfo_t
+	if err := unix.Sysinfo(&si); err != nil {
+		return "", fmt.Errorf("reading the uptime: %w", err)
+	}
+	d := time.Duration(si.Uptime) * time.Second
+	text := fmt.Sprintf("%dh %dm %ds", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
+	if d > 24*time.Hour {
+		text += fmt.Sprintf(" (Approximately %.2f days)", d.Hours()/24)
+	}
+	return text, nil
+}
+
+func storeInfo(e *builder.Engine) (facts, error) {
+	containers, err := e.Store.Containers()
+	if err != nil {
+		return nil, fmt.Errorf("counting containers: %w", err)
+	}
+	images, err := e.Store.Images()
+	if err != nil {
+		return nil, fmt.Errorf("counting images: %w", err)
+	}
+	raw := e.Store.Raw()
+	pairs, err := raw.Status()
+	if err != nil {
+		return nil, fmt.Errorf("asking the storage driver: %w", err)
+	}
+	status := map[string]string{}
+	for _, kv := range pairs {
+		status[kv[0]] = kv[1]
+	}
+	options := raw.GraphOptions()
+	if options == nil {
+		options = []string{}
+	}
+	return facts{
+		"ContainerStore": facts{"number": len(containers)}, "ImageStore": facts{"number": len(images)},
+		"GraphDriverName": e.Store.Driver(), "GraphOptions": options, "GraphRoot": e.Store.GraphRoot(),
+		"GraphImageStore": raw.ImageStore(), "GraphStatus": status, "GraphTransientStore": raw.TransientStore(),
+		"RunRoot": e.Store.RunRoot(),
+	}, nil
+}

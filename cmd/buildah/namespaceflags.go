@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/projectatomic/buildah/builder"
+)
+
+// namespaceFlags choose the namespaces of commands that are run.
+type namespaceFlags struct {
+	chosen  []builder.Namespace
+	network builder.NetworkPolicy
+}
+
+func (f *namespaceFlags) options() []*option {
+	space := func(flag, name, usage string) *option {
+		return newOption(flag, "MODE", usage+": private, host or a path", func(s string) error { return f.set(name, s) })
+	}
+	return []*option{
+		space("cgroupns", "cgroup", "cgroup namespace"),
+		space("ipc", "ipc", "IPC namespace"),
+		newOption("network", "MODE", "network namespace: private, host, none or a path", f.setNetwork),
+		space("pid", "pid", "PID namespace"),
+		space("uts", "uts", "UTS namespace, which has the host name"),
+	}
+}
+
+// set takes the mode of one namespace.
+func (f *namespaceFlags) set(name, mode string) error {
+	n := builder.Namespace{Name: name}
+	switch mode {
+	case "", "container", "private":
+	case "host":
+		n.Host = true
+	default:
+		n.Path = strings.TrimPrefix(mode, "ns:")
+		if _, err := os.Stat(n.Path); err != nil {
+			return fmt.Errorf("looking for the %s namespace: %w", name, err)
+		}
+	}
+	f.chosen = append(f.chosen, n)
+	return nil
+}
+
+// setNetwork takes the mode of the network namespace. Only this flag decides
+// whether a network is set up.
+func (f *namespaceFlags) setNetwork(mode string) error {
+	switch {
+	case mode == "none":
+		f.network = builder.NetworkDisabled
+		mode = "private"
+	case mode == "", mode == "container", mode == "private", mode == "host", strings.HasPrefix(mode, "ns:"), strings.HasPrefix(mode, "/"):
+		f.network = builder.NetworkEnabled
+	default:
+		return unsupportedError{flag: "network=" + mode, instead: "use --network=host, none, private or ns:PATH"}
+	}
+	return f.set("network", mode)
+}
+
+// otherThanHost tells whether a network namespace of one's own was asked for.
+func (f *namespaceFlags) otherThanHost() bool {
+	for _, n := range f.chosen {
+		if n.Name == "network" && !n.Host {
+			return true
+		}
+	}
+	return false
+}

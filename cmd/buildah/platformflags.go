@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+)
+
+// platformFlags say for which machine an image is wanted.
+type platformFlags struct {
+	os, arch, variant string
+	platforms         []string
+}
+
+func (f *platformFlags) options() []*option {
+	return []*option{
+		textOption("arch", "ARCH", &f.arch, "take the image for this architecture"),
+		textOption("os", "OS", &f.os, "take the image for this operating system"),
+		listOption("platform", "OS/ARCH[/VARIANT]", &f.platforms, "take the image for this platform"),
+		textOption("variant", "VARIANT", &f.variant, "take the image for this variant of the architecture"),
+	}
+}
+
+// settle gives the platform, the zero value when none was asked for.
+func (f *platformFlags) settle() (builder.Platform, error) {
+	if len(f.platforms) == 0 {
+		return builder.Platform{OS: f.os, Arch: f.arch, Variant: f.variant}, nil
+	}
+	if f.os+f.arch+f.variant != "" {
+		return builder.Platform{}, usageError{text: "invalid --platform may not be used with --os, --arch, or --variant"}
+	}
+	if len(f.platforms) > 1 {
+		logrus.Warnf("only the first of the platforms is used: %s", f.platforms[0])
+	}
+	p, err := imageconfig.ParsePlatform(f.platforms[0])
+	if err != nil {
+		return p, usageError{cause: fmt.Errorf("invalid platform syntax for --platform=%s: %w", f.platforms[0], err)}
+	}
+	return p, nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/projectatomic/buildah/builder"
+)
+
+// pushCommandFlags are the flags of `push`.
+type pushCommandFlags struct {
+	push       pushFlags
+	registry   registryFlags
+	digestFile string
+	quiet      bool
+	ofLists    bool
+}
+
+func (p *program) pushCommand() *cli.Command {
+	f := &pushCommandFlags{}
+	o := &f.push.options
+	return &cli.Command{
+		Name:      "push",
+		Usage:     "write an image to a registry or to another place",
+		ArgsUsage: "IMAGE [DESTINATION]",
+		Description: "The destination is a name at a registry, or a reference with a transport: docker://, oci:,\n" +
+			"oci-archive:, docker-archive:, dir:, containers-storage:. Without one it is the name of the image.",
+		Category:  imageGroup,
+		UsageText: "buildah push web docker://registry.example.com/team/web:1\nbuildah push web oci-archive:web.tar\nbuildah push --tls-verify=false web localhost:5000/web",
+		Flags: asFlags([]*option{
+			boolOption("all", &f.ofLists, "for manifest lists, which this version does not push").hide(),
+			textOption("digestfile", "FILE", &f.digestFile, "write the digest of the manifest to FILE"),
+			newOption("format,f", "FORMAT", "format of the manifest: oci, v2s2 or v2s1", func(s string) error {
+				switch s {
+				case "oci", "v2s1", "v2s2", "docker":
+					o.Format = s
+					return nil
+				}
+				return fmt.Errorf("unknown format %q: choose oci, v2s2 or v2s1", s)
+			}).shows("as it is"),
+			boolOption("quiet,q", &f.quiet, "show no progress"),
+			boolOption("remove-signatures", &f.registry.registry.RemoveSignatures, "do not copy the signatures of the image"),
+			boolOption("rm", &f.ofLists, "for manifest lists, which this version does not push").hide(),
+			f.registry.signing(),
+		}, f.push.layerOptions(), f.registry.options()),
+		Before: takes(1, 2),
+		Action: func(c *cli.Context) error {
+			return p.withEngine(c, func(e *builder.Engine) error { return p.push(c, e, f) })
+		},
+	}
+}
+
+func (p *program) push(c *cli.Context, e *builder.Engine, f *pushCommandFlags) (err error) {
+	o := f.push.settle(e.Config)
+	if o.Registry, err = f.registry.settle(p, e.Config); err != nil {
+		return err
+	}
+	p.report(e, f.quiet)
+	pushed, err := e.Push(c.Context, c.Args().First(), c.Args().Get(1), o)
+	if err != nil || f.digestFile == "" {
+		return err
+	}
+	if err := os.WriteFile(f.digestFile, []byte(pushed.ManifestDigest), 0o644); err != nil {
+		return fmt.Errorf("writing the digest: %w", err)
+	}
+	return nil
+}

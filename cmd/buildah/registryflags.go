@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/containersconf"
+	"github.com/projectatomic/buildah/internal/transfer"
+)
+
+// registryFlags is the group of flags about talking to registries. It fills the
+// library's own struct, which is handed on whole.
+type registryFlags struct {
+	registry   builder.Registry
+	insecure   bool
+	retry      int
+	retryDelay string
+	asked      struct{ verify, insecure, retry, delay bool }
+}
+
+// options are the flags that every command with registries has.
+func (r *registryFlags) options() []*option {
+	reg := &r.registry
+	return []*option{
+		textOption("authfile", "FILE", &reg.AuthFile, "read credentials from FILE"),
+		textOption("cert-dir", "DIR", &reg.CertDir, "use the certificates and keys in DIR"),
+		newOption("creds", "USER[:PASSWORD]", "user name and password for the registry", func(s string) error {
+			if s == "" {
+				return errors.New("credentials can't be empty")
+			}
+			reg.Creds = s
+			return nil
+		}),
+		newOption("insecure", "", "the contrary of --tls-verify", r.setInsecure).hide(),
+		newOption("retry", "N", "how often to try again when a registry fails", func(s string) (err error) {
+			r.asked.retry = true
+			r.retry, err = parseNumber[int](s)
+			return err
+		}).shows("3"),
+		newOption("retry-delay", "DURATION", "how long to wait before trying again; longer each time without it", r.setDelay),
+		textOption("signature-policy", "FILE", &reg.SignaturePolicy, "read policy.json from FILE").hide(),
+		newOption("tls-verify", "", "insist on HTTPS with a valid certificate, or with =false do without", r.setVerify).shows("as configured"),
+		textOption("blob-cache", "DIR", &reg.BlobCache, "keep blobs as they were transferred in DIR").hide(),
+	}
+}
+
+// reading are the further flags of commands that pull.
+func (r *registryFlags) reading() []*option {
+	return []*option{
+		listOption("decryption-key", "KEY[:PASSPHRASE]", &r.registry.DecryptionKeys, "key for encrypted layers"),
+		boolOption("remove-signatures", &r.registry.RemoveSignatures, "do not keep the signatures of the image"),
+	}
+}
+
+// signing is the flag of commands that push.
+func (r *registryFlags) signing() *option {
+	return textOption("sign-by", "FINGERPRINT", &r.registry.SignBy, "sign the image with this GPG key")
+}
+
+func (r *registryFlags) setVerify(s string) error {
+	on, err := strconv.ParseBool(s)
+	r.asked.verify = true
+	r.registry.TLSVerify = verify(on)
+	return withoutPrefix(err)
+}
+
+func (r *registryFlags) setInsecure(s string) error {
+	insecure, err := strconv.ParseBool(s)
+	r.asked.insecure = true
+	r.registry.TLSVerify = verify(!insecure)
+	return withoutPrefix(err)
+}
+
+func verify(on bool) transfer.Tristate {
+	if on {
+		return transfer.On
+	}
+	return transfer.Off
+}
+
+func (r *registryFlags) setDelay(s string) (err error) {
+	r.asked.delay = s != ""
+	if s == "" {
+		return nil
+	}
+	if r.registry.RetryDelay, err = time.ParseDuration(s); err != nil {
+		return fmt.Errorf("unable to parse value provided %q as --retry-delay: %w", s, err)
+	}
+	return nil
+}
+
+// settle fills what was not on the command line from the environment and from
+// containers.conf, and checks what can be checked early.
+func (r *registryFlags) settle(p *program, conf containersconf.Config) (builder.Registry, error) {
+	if r.asked.verify && r.asked.insecure {
+		return r.registry, usageError{text: "only one of --tls-verify and --insecure may be given"}
+	}
+	reg := r.registry
+	if reg.AuthFile == "" {
+		reg.AuthFile = p.defaultAuthFile()
+	}
+	if reg.AuthFile != "" {
+		if _, err := os.Stat(reg.AuthFile); err != nil {
+			return reg, fmt.Errorf("credential file is not accessible: %w", err)
+		}
+	}
+	reg.Retries = int(conf.Retry)
+	if r.asked.retry {
+		reg.Retries = r.retry
+	}
+	if !r.asked.delay {
+		reg.RetryDelay = conf.RetryDelay
+	}
+	return reg, nil
+}
+
+// defaultAuthFile is where the environment says that credentials are.
+func (p *program) defaultAuthFile() string {
+	if f := p.env("REGISTRY_AUTH_FILE"); f != "" {
+		return f
+	}
+	if dir := p.env("DOCKER_CONFIG"); dir != "" {
+		return filepath.Join(dir, "config.json")
+	}
+	return ""
+}
+
+// fetchOptions say how files are downloaded: like images.
+func fetchOptions(r builder.Registry) builder.Fetch {
+	return builder.Fetch{Registry: r, Retries: r.Retries, Delay: r.RetryDelay}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/userns"
+)
+
+func (p *program) unshareCommand() *cli.Command {
+	var mounts []string
+	return &cli.Command{
+		Name:      "unshare",
+		Usage:     "run a command in a user namespace of its own",
+		ArgsUsage: "[--] [COMMAND [ARG ...]]",
+		Description: "Inside, the files that containers own belong to the users they belong to in the containers.\n" +
+			"Without a command, the shell in $SHELL is started. The exit status is that of the command.",
+		Category:  systemGroup,
+		UsageText: "buildah unshare\nbuildah unshare --mount ROOT=web sh -c 'ls $ROOT'",
+		Flags: asFlags([]*option{
+			listOption("mount,m", "[VAR=]CONTAINER", &mounts, "mount a container, and put its path into the variable"),
+		}),
+		Action: func(c *cli.Context) error {
+			argv := c.Args().Slice()
+			if len(argv) == 0 {
+				argv = []string{p.env("SHELL")}
+			}
+			if argv[0] == "" {
+				return statusError{status: 1, cause: errors.New("no command is given and SHELL is not set")}
+			}
+			process, err := userns.Current(p.env)
+			if err != nil {
+				return err
+			}
+			if !process.InSession() {
+				return p.enterSession(c.Context, process)
+			}
+			if len(mounts) == 0 {
+				return p.start(c.Context, argv, nil)
+			}
+			return p.withEngine(c, func(e *builder.Engine) error {
+				return p.unshareMounted(c.Context, e, mounts, func(mounted []string) error {
+					return p.start(c.Context, argv, mounted)
+				})
+			})
+		},
+	}
+}
+
+// enterSession runs this command line again in a user namespace, and passes its
+// exit status on.
+func (p *program) enterSession(ctx context.Context, process userns.Process) error {
+	session, warnings, err := userns.NewSession(process, os.Environ())
+	for _, w := range warnings {
+		logrus.Warn(w)
+	}
+	if err != nil {
+		return err
+	}
+	status, err := userns.Enter(ctx, session, os.Args)
+	if err == nil && status != 0 {
+		return statusError{status: status, cause: errSilent}
+	}
+	return err
+}
+
+// start runs a program of the host with further variables.
+func (p *program) start(ctx context.Context, argv, env []string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, p.stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.Exited():
+		return statusError{status: exit.ExitCode(), cause: errSilent}
+	case err != nil:
+		return statusError{status: 1, cause: fmt.Errorf("running %q: %w", argv[0], err)}
+	}
+	return nil
+}
+
+// unshareMounted mounts containers for the time of work, which gets VAR=PATH for each.
+func (p *program) unshareMounted(ctx context.Context, e *builder.Engine, mounts []string, work func([]string) error) error {
+	var variables []string
+	for _, m := range mounts {
+		variable, name, named := strings.Cut(m, "=")
+		if !named {
+			name = variable
+		}
+		b, err := builder.Open(e, name)
+		if err != nil {
+			return err
+		}
+		path, err := b.Mount(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if _, undo := b.Unmount(context.WithoutCancel(ctx)); undo != nil {
+				e.Warn("%v", undo)
+			}
+		}()
+		variables = append(variables, variable+"="+path)
+	}
+	return work(variables)
+}

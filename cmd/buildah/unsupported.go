@@ -1,0 +1,75 @@
+package main
+
+import "fmt"
+
+// unsupportedError is a flag that this version knows and cannot serve. It is
+// never ignored: a build that lacks what was asked for is worse than none.
+type unsupportedError struct{ flag, instead string }
+
+func (u unsupportedError) Error() string {
+	return fmt.Sprintf("--%s is not supported in this version of buildah: %s", u.flag, u.instead)
+}
+
+// refusal is one flag of this kind.
+type refusal struct {
+	name    string // as for newOption
+	word    string // "" for a switch
+	instead string // what to do
+	allowed string // the value that asks for nothing, and is accepted; "false" for switches
+}
+
+// refuse makes the options of flags that cannot be served. They are hidden.
+func refuse(list []refusal) []*option {
+	options := make([]*option, len(list))
+	for i, r := range list {
+		var o *option
+		o = newOption(r.name, r.word, "not supported in this version", func(value string) error {
+			if value == r.allowed || r.allowed == "" && r.word == "" && value == "false" {
+				return nil
+			}
+			return unsupportedError{flag: o.name, instead: r.instead}
+		})
+		options[i] = o.hide()
+	}
+	return options
+}
+
+const (
+	insteadOfEncryption = "encrypt the image with skopeo copy --encryption-key"
+	insteadOfLists      = "commit the image, then use another tool for the manifest list"
+	insteadOfScan       = "run the scanner on the result of `buildah mount`"
+	insteadOfWorkload   = "convert the image with another tool"
+	insteadOfMaps       = "leave it out; containers have the IDs of the host"
+)
+
+// refusedAnywhere are the flags of containers that are made.
+func refusedOfCreation() []refusal {
+	return []refusal{
+		{name: "cdi-config-dir", word: "DIR", instead: "name the device itself with --device"},
+		{name: "userns", word: "MODE", instead: insteadOfMaps, allowed: "host"},
+		{name: "userns-gid-map", word: "MAP", instead: insteadOfMaps},
+		{name: "userns-gid-map-group", word: "GROUP", instead: insteadOfMaps},
+		{name: "userns-uid-map", word: "MAP", instead: insteadOfMaps},
+		{name: "userns-uid-map-user", word: "USER", instead: insteadOfMaps},
+	}
+}
+
+// refusedOfEncryption are the flags of commands that write images elsewhere.
+func refusedOfEncryption() []refusal {
+	return []refusal{
+		{name: "encrypt-layer", word: "N", instead: insteadOfEncryption},
+		{name: "encryption-key", word: "KEY", instead: insteadOfEncryption},
+	}
+}
+
+// refusedOfScan are the flags about a bill of materials and confidential workloads.
+func refusedOfScan() []refusal {
+	list := []refusal{{name: "cw", word: "OPTIONS", instead: insteadOfWorkload}}
+	for _, name := range []string{
+		"sbom", "sbom-scanner-image", "sbom-scanner-command", "sbom-merge-strategy", "sbom-output",
+		"sbom-image-output", "sbom-purl-output", "sbom-image-purl-output",
+	} {
+		list = append(list, refusal{name: name, word: "VALUE", instead: insteadOfScan})
+	}
+	return list
+}
