@@ -3,12 +3,14 @@ package layers
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
@@ -134,8 +136,8 @@ func TestOtherDevice(t *testing.T) {
 		t.Errorf("overlay %v, renamed across devices", ok)
 	}
 	// even if it were tried, the container keeps its content
-	if _, err := f.rename(t.Context(), p); err == nil {
-		t.Error("renamed across devices")
+	if _, err := f.rename(t.Context(), p); !errors.Is(err, unix.EXDEV) {
+		t.Errorf("renaming across devices: %v", err)
 	}
 	l, err := Freeze(t.Context(), s, c.ID, Options{Owned: true})
 	must(t, err)
@@ -225,12 +227,32 @@ func TestKilled(t *testing.T) {
 	must(t, err)
 	edit(t, s, c.ID, func(root string) { must(t, os.Chmod(root+"/full/a", 0o640)) })
 	want := diff(t, s, c.LayerID)
-	left := filepath.Join(s.GraphRoot(), "overlay", "staging", "12345")
-	must(t, os.MkdirAll(left+"/dir/half", 0o755), write(left+"/dir/half/made", "x"))
+	staging := filepath.Join(s.GraphRoot(), "overlay", "staging")
+	for _, name := range []string{"killed", "young", "busy"} {
+		dir := filepath.Join(staging, name)
+		must(t, os.MkdirAll(dir+"/dir/half", 0o755), write(dir+"/dir/half/made", "x"), write(dir+"/staging.lock", ""))
+		if name != "young" {
+			old := time.Now().Add(-2 * staleAge)
+			must(t, os.Chtimes(dir, old, old))
+		}
+	}
+	lock, err := os.OpenFile(staging+"/busy/staging.lock", os.O_RDWR, 0)
+	must(t, err)
+	defer lock.Close()
+	must(t, unix.FcntlFlock(lock.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}))
 	l, err := Freeze(t.Context(), s, c.ID, Options{})
 	must(t, err)
 	checkLayer(t, s, l, want)
 	if !bytes.Equal(diff(t, s, c.LayerID), want) {
 		t.Error("the container changed")
+	}
+	left, err := os.ReadDir(staging)
+	must(t, err)
+	var names []string
+	for _, e := range left {
+		names = append(names, e.Name())
+	}
+	if d := cmp.Diff([]string{"busy", "young"}, names); d != "" {
+		t.Error(d)
 	}
 }

@@ -177,7 +177,12 @@ func (s *spool) put(ctx context.Context, st *store.Store, parent string, rw *rew
 		return Layer{}, fmt.Errorf("storing layer %q: %w", l.ID, err)
 	}
 	stored, _, err := st.Raw().PutLayer(l.ID, parent, nil, "", false, unmapped(), r)
-	if err = errors.Join(err, r.Close()); err != nil {
+	closed := r.Close()
+	if errors.Is(err, storage.ErrDuplicateID) {
+		l.Reused = true // another tool, which knows nothing of our lock, was faster
+		return l, nil
+	}
+	if err = errors.Join(err, closed); err != nil {
 		return Layer{}, fmt.Errorf("storing layer %q: %w", l.ID, err)
 	}
 	if stored.UncompressedDigest != l.DiffID {

@@ -45,9 +45,10 @@ func (f *freezer) clone(ctx context.Context, p place) (Layer, error) {
 	}
 	l, err := f.apply(out, PathClone)
 	if err != nil || l.Reused {
-		err = errors.Join(err, raw.CleanupStagedLayer(out))
+		return l, errors.Join(err, raw.CleanupStagedLayer(out))
 	}
-	return l, err
+	tidyStaging(out.Target)
+	return l, nil
 }
 
 // differ fills a staging directory for storage.
