@@ -169,6 +169,6 @@ func nameStem(name string) string {
 func (s *State) newContainer(o FromOptions) store.NewContainer {
 	return store.NewContainer{
 		Name: o.Name, NameHint: s.containerName(o.Suffix), ImageID: s.ImageID, LayerID: s.TopLayer,
-		LabelOpts: o.Execution.labelOpts(),
+		LabelOpts: o.Execution.labelOpts(), Private: o.Owned,
 	}
 }

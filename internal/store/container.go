@@ -36,6 +36,10 @@ type NewContainer struct {
 	// no map when there are none.
 	Mapping   storage.IDMappingOptions
 	LabelOpts []string // SELinux
+
+	// Private is a container that no other tool needs to see: it is listed in a
+	// file of its own, which older versions of other tools do not read.
+	Private bool
 }
 
 // raceTries is how often a name that was taken between look and creation is
@@ -73,7 +77,7 @@ func fromRaw(c *storage.Container) Container {
 }
 
 // CreateContainer makes a container. Like those of stock buildah it is volatile:
-// its record and content need not survive a crash of the machine.
+// its content need not survive a crash of the machine.
 func (s *Store) CreateContainer(o NewContainer) (Container, error) {
 	image, err := s.imageToStandOn(o)
 	if err != nil {
@@ -83,7 +87,12 @@ func (s *Store) CreateContainer(o NewContainer) (Container, error) {
 	if err != nil {
 		return Container{}, err
 	}
-	opts := storage.ContainerOptions{IDMappingOptions: s.mapping(o.Mapping), LabelOpts: o.LabelOpts, Volatile: true}
+	opts := storage.ContainerOptions{IDMappingOptions: s.mapping(o.Mapping), LabelOpts: o.LabelOpts, Volatile: o.Private}
+	if !o.Private {
+		// The flag alone lets the driver mount without syncing. Storage's own option
+		// would also list the container in a file that older tools do not read.
+		opts.Flags = map[string]any{"Volatile": true}
+	}
 	for try, limit := 0, 10; ; try, limit = try+1, limit*10 {
 		c, err := s.raw.CreateContainer("", []string{name}, image, "", "", &opts)
 		switch {
