@@ -1,0 +1,204 @@
+package imagebuildah
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/ignore"
+)
+
+// Build builds the image that Dockerfiles describe. A RUN that fails gives an
+// error that wraps a [*builder.ExitError]; whatever fails, no working container
+// is left behind.
+func Build(ctx context.Context, e *builder.Engine, o Options) (Result, error) {
+	return run(ctx, storeEngine{e}, o)
+}
+
+// run reads, plans and builds.
+func run(ctx context.Context, e engine, o Options) (result Result, err error) {
+	if err := o.normalize(); err != nil {
+		return Result{}, err
+	}
+	if err := e.CheckNames(o.Tags); err != nil {
+		return Result{}, err
+	}
+	c, err := contexts.Open(ctx, o.Source.Context, o.Source.Fetch)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	b := &build{engine: e, o: o, lent: map[string]*copier.Root{}}
+	b.out.out = o.Output.Steps
+	if err := b.read(ctx, c); err != nil {
+		return Result{}, err
+	}
+	b.context, err = copier.OpenRoot(c.Dir)
+	if err != nil {
+		return Result{}, fmt.Errorf("opening the build context: %w", err)
+	}
+	defer b.context.Close()
+	return b.all(ctx)
+}
+
+// build is one build under way.
+type build struct {
+	engine   engine
+	o        Options
+	plan     *plan
+	out      printer
+	context  *copier.Root
+	ignored  []string // patterns
+	ignoring string   // the file they are from
+	done     []*stageResult
+	lent     map[string]*copier.Root
+	cleanup  []func(context.Context) error // the last first
+	made     []string                      // IDs of images that go when the build is done
+	known    map[string]bool               // images that were there before the first of those
+}
+
+// stageResult is what a stage leaves for those that need it.
+type stageResult struct {
+	ws    workspace
+	scope *scope
+	final builder.Committed // of the last stage
+}
+
+// read reads and checks everything before the first step.
+func (b *build) read(ctx context.Context, c *contexts.Context) error {
+	files, err := c.Files(ctx, b.o.Source.Files, b.o.Source.Fetch)
+	if err != nil {
+		return err
+	}
+	list, err := parseFiles(files)
+	if err != nil {
+		return err
+	}
+	b.plan, err = newPlan(list, wish{args: b.o.Args, target: b.o.Target, platform: b.o.Base.Platform})
+	if err != nil {
+		return err
+	}
+	b.done = make([]*stageResult, len(b.plan.stages))
+	f, err := c.IgnoreFile(b.o.Source.IgnoreFile, b.o.Source.Files, b.o.Source.Fetch.Cwd)
+	if err != nil || f.Name == "" {
+		return err
+	}
+	b.ignoring = f.Name
+	if b.ignored, err = ignore.Parse(strings.NewReader(string(f.Data))); err != nil {
+		return fmt.Errorf("%q: %w", f.Name, err)
+	}
+	if _, err := ignore.New(b.ignored); err != nil {
+		return fmt.Errorf("%q: %w", f.Name, err)
+	}
+	return nil
+}
+
+// all builds the needed stages in order.
+func (b *build) all(ctx context.Context) (result Result, err error) {
+	// What was begun goes away also when the build was stopped from outside.
+	defer func() { err = errors.Join(err, b.clean(context.WithoutCancel(ctx))) }()
+	for i, s := range b.plan.stages {
+		if !s.needed {
+			continue
+		}
+		if err := b.ensure(ctx, i); err != nil {
+			return Result{}, err
+		}
+	}
+	if unused := b.plan.given.unused(); len(unused) > 0 {
+		b.out.printf("[Warning] one or more build args were not consumed: [%s]\n", strings.Join(unused, " "))
+	}
+	final := b.done[len(b.done)-1].final
+	for _, name := range final.Names {
+		b.out.printf("Successfully tagged %s\n", name)
+	}
+	return Result{ID: final.ID, Names: final.Names, Manifest: final.Manifest}, nil
+}
+
+// ensure builds a stage that is not built yet. An instruction that the base image
+// brings may need one that nothing in the Dockerfile did.
+func (b *build) ensure(ctx context.Context, at int) error {
+	if b.done[at] != nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	result, err := b.stage(ctx, b.plan.stages[at])
+	if err != nil {
+		return err
+	}
+	b.done[at] = result
+	return nil
+}
+
+// later notes what has to be undone when the build is over.
+func (b *build) later(undo func(context.Context) error) { b.cleanup = append(b.cleanup, undo) }
+
+func (b *build) clean(ctx context.Context) error {
+	var errs []error
+	for i := len(b.cleanup) - 1; i >= 0; i-- {
+		errs = append(errs, b.cleanup[i](ctx))
+	}
+	var ids []string
+	for _, id := range b.made {
+		if last := b.done[len(b.done)-1]; !b.known[id] && (last == nil || last.final.ID != id) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) > 0 {
+		errs = append(errs, b.engine.Remove(ctx, ids))
+	}
+	return errors.Join(errs...)
+}
+
+// remember lists the images there are before the first that is only needed on the way.
+func (b *build) remember(ctx context.Context) (err error) {
+	if b.known == nil {
+		b.known, err = b.engine.Images(ctx)
+	}
+	return err
+}
+
+// lend gives the root of a stage or of an image for reading, the same one for
+// the whole build.
+func (b *build) lend(ctx context.Context, name string, before int) (*copier.Root, error) {
+	key := "image " + name
+	at := b.plan.find(name, before)
+	if at != none {
+		key = fmt.Sprintf("stage %d", at)
+	}
+	if root, ok := b.lent[key]; ok {
+		return root, nil
+	}
+	ws, err := b.lender(ctx, name, at)
+	if err != nil {
+		return nil, err
+	}
+	root, done, err := ws.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.lent[key] = root
+	b.later(func(context.Context) error { done(); return nil })
+	return root, nil
+}
+
+// lender is the workspace whose root is lent.
+func (b *build) lender(ctx context.Context, name string, at int) (workspace, error) {
+	if at != none {
+		if err := b.ensure(ctx, at); err != nil {
+			return nil, err
+		}
+		return b.done[at].ws, nil
+	}
+	st, err := b.engine.Base(ctx, name, b.o.Base)
+	if err != nil {
+		return nil, fmt.Errorf("no stage or image found with that name: %w", err)
+	}
+	return b.engine.Start(st, builder.FromOptions{Owned: true}), nil
+}

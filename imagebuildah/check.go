@@ -1,0 +1,224 @@
+package imagebuildah
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+)
+
+// flagRule says which flags an instruction has, and which of them need a value.
+type flagRule struct {
+	flags map[string]bool // name -> needs a value
+	text  string
+}
+
+// flagRules are the instructions that have flags, and the words about them that
+// scripts look for.
+var flagRules = map[string]flagRule{
+	"FROM": {map[string]bool{"platform": true, "after": true}, "FROM only supports the --platform and --after flags"},
+	"RUN":  {map[string]bool{"mount": true, "network": true}, "RUN only supports the --mount and --network flag"},
+	"COPY": {
+		map[string]bool{"chown": true, "chmod": true, "from": true, "exclude": true, "link": false, "parents": false},
+		"COPY only supports the --chmod=<permissions> --chown=<uid:gid> --from=<image|stage> and the --exclude=<pattern> flags",
+	},
+	"ADD": {
+		map[string]bool{"chown": true, "chmod": true, "checksum": true, "exclude": true, "link": false, "keep-git-dir": false, "unpack": false},
+		"ADD only supports the --chmod=<permissions>, --chown=<uid:gid>, and --checksum=<checksum> --exclude=<pattern> flags",
+	},
+	"HEALTHCHECK": {
+		map[string]bool{"interval": true, "timeout": true, "start-period": true, "start-interval": true, "retries": true},
+		"HEALTHCHECK only supports the --interval, --timeout, --start-period, --start-interval and --retries flags",
+	},
+}
+
+// checkFlags finds flags that the instruction does not have or that lack their value.
+func checkFlags(verb string, flags []string) error {
+	rule, ok := flagRules[verb]
+	if !ok {
+		return nil // the instruction parser knows that there are none
+	}
+	for _, flag := range flags {
+		if flag == "--" {
+			return nil
+		}
+		name, value, given := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+		needed, known := rule.flags[name]
+		switch {
+		case !known:
+			return fmt.Errorf("%s: unknown flag %q%s", rule.text, "--"+name, suggestFlag(name, rule.flags))
+		case needed && !given:
+			return fmt.Errorf("%s: %q needs a value", rule.text, "--"+name)
+		case name == "from" && value == "":
+			return errors.New("no value specified for --from=")
+		}
+	}
+	return nil
+}
+
+func suggestFlag(name string, known map[string]bool) string {
+	names := make([]string, 0, len(known))
+	for _, k := range slices.Sorted(maps.Keys(known)) {
+		names = append(names, "--"+k)
+	}
+	return didYouMean("--"+name, names)
+}
+
+// check finds what is wrong with the values of an instruction, as far as they
+// hold no variables, and what this version cannot do.
+func (in *instruction) check() error {
+	if err := in.checkWords(); err != nil {
+		return err
+	}
+	switch c := in.cmd.(type) {
+	case *instructions.RunCommand:
+		return in.checkRun()
+	case *instructions.CopyCommand:
+		return checkCopy(c)
+	case *instructions.AddCommand:
+		return checkAdd(c)
+	case *instructions.StopSignalCommand:
+		if !variable(c.Signal) {
+			return checkSignal(c.Signal)
+		}
+	case *instructions.OnbuildCommand:
+		return checkTrigger(c.Expression)
+	}
+	return nil
+}
+
+// variable tells whether a word is only known when the step runs.
+func variable(word string) bool { return strings.Contains(word, "$") }
+
+func (in *instruction) checkRun() error {
+	if !variable(in.network) {
+		if err := checkNetwork(in.network); err != nil {
+			return err
+		}
+	}
+	for _, m := range in.mounts {
+		if variable(m) {
+			continue
+		}
+		if _, err := parseMount(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkNetwork(mode string) error {
+	switch mode {
+	case "", "default", "none", "host":
+		return nil
+	}
+	return fmt.Errorf("unsupported value %q for \"RUN --network\", must be either \"host\" or \"none\"%s",
+		mode, didYouMean(mode, []string{"default", "none", "host"}))
+}
+
+func checkCopy(c *instructions.CopyCommand) error {
+	if c.Link {
+		return unsupported("COPY --link", "leave the flag out: the files are the same")
+	}
+	for _, s := range c.SourcePaths {
+		if isRemote(s) {
+			return fmt.Errorf("%q: source can't be a URL for COPY", s)
+		}
+	}
+	return checkMode(c.Chmod)
+}
+
+func checkAdd(c *instructions.AddCommand) error {
+	switch {
+	case c.Link:
+		return unsupported("ADD --link", "leave the flag out: the files are the same")
+	case c.Unpack != nil:
+		return unsupported("ADD --unpack", "use COPY for a local archive that must stay packed, and unpack a downloaded one with RUN")
+	case c.KeepGitDir != nil && *c.KeepGitDir:
+		return errors.New("ADD --keep-git-dir is not supported: clone the repository with RUN, or COPY it from the context")
+	}
+	for _, s := range c.SourcePaths {
+		if isGit(s) {
+			return unsupported("ADD of a git repository", "clone it with RUN, or COPY it from the context")
+		}
+		if c.Checksum != "" && !variable(s) && !isRemote(s) {
+			return errors.New("checksum flag is not supported for local sources")
+		}
+	}
+	if c.Checksum != "" && !variable(c.Checksum) {
+		if _, err := digest.Parse(c.Checksum); err != nil {
+			return fmt.Errorf("checksum %q: %w", c.Checksum, err)
+		}
+	}
+	return checkMode(c.Chmod)
+}
+
+func checkMode(mode string) error {
+	if mode == "" || variable(mode) {
+		return nil
+	}
+	if n, err := strconv.ParseUint(mode, 8, 32); err != nil || n > 0o7777 {
+		return fmt.Errorf("Error parsing chmod %q: it must be an octal number of at most 7777", mode) //nolint:staticcheck,revive // scripts look for it
+	}
+	return nil
+}
+
+// isRemote tells whether a source is downloaded.
+func isRemote(source string) bool {
+	return strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
+}
+
+// isGit tells whether a source is a repository.
+func isGit(source string) bool {
+	if strings.HasPrefix(source, "git://") || strings.HasPrefix(source, "git@") || strings.HasPrefix(source, "ssh://") {
+		return true
+	}
+	u, err := url.Parse(source)
+	return err == nil && isRemote(source) && strings.HasSuffix(u.Path, ".git")
+}
+
+// realTime is the highest signal there is.
+const realTime = 64
+
+// checkSignal knows signals by number and by name.
+func checkSignal(signal string) error {
+	invalid := fmt.Errorf("Invalid signal: %s", signal) //nolint:staticcheck,revive // scripts look for it
+	if n, err := strconv.Atoi(signal); err == nil {
+		if n < 1 || n > realTime {
+			return invalid
+		}
+		return nil
+	}
+	name := strings.ToUpper(signal)
+	if !strings.HasPrefix(name, "SIG") {
+		name = "SIG" + name
+	}
+	if unix.SignalNum(name) != 0 {
+		return nil
+	}
+	for _, base := range []string{"SIGRTMIN", "SIGRTMAX"} {
+		if rest, ok := strings.CutPrefix(name, base); ok {
+			if n, err := strconv.Atoi(rest); rest == "" || err == nil && max(n, -n) <= realTime/2 {
+				return nil
+			}
+		}
+	}
+	return invalid
+}
+
+// checkTrigger checks the instruction that an ONBUILD keeps for later.
+func checkTrigger(text string) error {
+	_, err := parseFile("ONBUILD", []byte(text))
+	var at *SourceError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}

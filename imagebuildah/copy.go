@@ -1,0 +1,132 @@
+package imagebuildah
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/ignore"
+)
+
+// copying is what COPY and ADD have in common, expanded.
+type copying struct {
+	in      *instruction
+	words   instructions.SourcesAndDest
+	from    string
+	exclude []string
+	o       builder.AddOptions
+	rawDest string // as it was written
+}
+
+func copyOf(in *instruction, c *instructions.CopyCommand) copying {
+	x := copying{in: in, words: c.SourcesAndDest, from: c.From, exclude: c.ExcludePatterns, rawDest: in.lastWord()}
+	x.o.Ownership = builder.Ownership{Chown: c.Chown, Chmod: c.Chmod}
+	x.o.Selection.Parents = c.Parents
+	return x
+}
+
+func addOf(in *instruction, c *instructions.AddCommand) copying {
+	x := copying{in: in, words: c.SourcesAndDest, exclude: c.ExcludePatterns, rawDest: in.lastWord()}
+	x.o.Ownership = builder.Ownership{Chown: c.Chown, Chmod: c.Chmod}
+	x.o.Extract, x.o.Checksum = true, c.Checksum
+	return x
+}
+
+// lastWord is the destination as it was written.
+func (in *instruction) lastWord() string {
+	word := ""
+	for n := in.node.Next; n != nil; n = n.Next {
+		word = n.Value
+	}
+	return word
+}
+
+// copy replays a COPY or an ADD.
+func (r *stageRun) copy(ctx context.Context, x copying, last bool) (string, error) {
+	if err := x.check(); err != nil {
+		return "", err
+	}
+	if err := r.source(ctx, &x); err != nil {
+		return "", err
+	}
+	for _, c := range x.words.SourceContents {
+		x.o.Inline = append(x.o.Inline, copier.StreamFile{
+			Name: path.Base(path.Clean("/" + c.Path)), Mode: 0o644, Content: strings.NewReader(c.Data),
+		})
+	}
+	x.o.Fetch = r.o.Fetch
+	// One pattern may match nothing as long as others do.
+	x.o.Selection.AllowEmptyGlob = len(x.words.SourcePaths) > 1
+	added, err := r.ws.Add(ctx, x.words.DestPath, x.words.SourcePaths, x.o)
+	if err != nil {
+		return "", err
+	}
+	if added.Digest == "" && len(x.words.SourcePaths) > 1 {
+		return "", fmt.Errorf("globs %q matched nothing", x.words.SourcePaths)
+	}
+	return r.nop(x.in.verb()+" "+added.Summary()+" in "+x.rawDest+" ") + strings.Join(r.metaFields(last), " "), nil
+}
+
+// check finds what could only be seen with the variables' values.
+func (x *copying) check() error {
+	adding := x.in.verb() == "ADD"
+	for i, s := range x.words.SourcePaths {
+		switch {
+		case !adding && isRemote(s):
+			return fmt.Errorf("%q: source can't be a URL for COPY", s)
+		case adding && isGit(s):
+			return unsupported("ADD of a git repository", "clone it with RUN, or COPY it from the context")
+		case adding && isRemote(s):
+		case s == "":
+			return fmt.Errorf("source %d is empty once its variables are expanded", i+1)
+		case escapes(s):
+			return fmt.Errorf("possible escaping context directory error: %q is outside", s)
+		}
+	}
+	if x.o.Ownership.Chown == ":" {
+		return fmt.Errorf("looking up UID/GID for %q: can't find uid for user %q", ":", "")
+	}
+	return checkMode(x.o.Ownership.Chmod)
+}
+
+// escapes tells whether a path leaves the directory it is relative to.
+func escapes(name string) bool {
+	clean := path.Clean(strings.TrimLeft(name, "/"))
+	return clean == ".." || strings.HasPrefix(clean, "../")
+}
+
+// source opens the place that sources are taken from and says what is left out.
+func (r *stageRun) source(ctx context.Context, x *copying) error {
+	patterns, err := ignore.Exclude(x.exclude, x.words.SourcePaths)
+	if err != nil {
+		return err
+	}
+	file := ""
+	if x.from == "" {
+		x.o.Source.Root = r.context
+		x.o.Ownership.StripSetID = true
+		patterns = append(append([]string{}, r.ignored...), patterns...)
+		file = r.ignoring
+	} else {
+		root, err := r.lend(ctx, x.from, r.stage.index)
+		if err != nil {
+			return fmt.Errorf("COPY --from=%s: %w", x.from, err)
+		}
+		x.o.Source.Root, x.o.Source.KeepOwner = root, true
+	}
+	if len(patterns) == 0 {
+		return nil
+	}
+	m, err := ignore.New(patterns)
+	if err != nil {
+		return err
+	}
+	m.File = file
+	x.o.Selection.Ignore = m
+	return nil
+}

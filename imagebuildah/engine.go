@@ -1,0 +1,237 @@
+package imagebuildah
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+)
+
+// storeEngine builds in a store, with the verbs of package builder.
+type storeEngine struct{ *builder.Engine }
+
+// Start opens a workspace on a state.
+func (e storeEngine) Start(st builder.State, o builder.FromOptions) workspace {
+	st.Image = st.Image.Clone() // the same state may be the base of several stages
+	return &session{engine: e.Engine, st: st, o: o}
+}
+
+// transports are the beginnings of names that are not names in the store.
+var transports = []string{
+	"docker://", "docker-archive:", "docker-daemon:", "oci:", "oci-archive:", "dir:", "containers-storage:", "atomic:", "ostree:", "sif:", "tarball:",
+}
+
+func hasTransport(name string) bool {
+	for _, t := range transports {
+		if strings.HasPrefix(name, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckNames finds names that the result could not have.
+func (e storeEngine) CheckNames(names []string) error {
+	for i, name := range names {
+		if i == 0 && hasTransport(name) {
+			continue
+		}
+		if _, err := e.Engine.Images.NormalizeNew(name); err != nil {
+			return fmt.Errorf("tag %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Name gives a stored image its names, or copies it to another transport.
+func (e storeEngine) Name(ctx context.Context, id string, names []string, o builder.CommitOptions) ([]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	if hasTransport(names[0]) {
+		if len(names) > 1 {
+			return nil, fmt.Errorf("tag %q: don't know how to add tags to images that are not stored here", names[1])
+		}
+		_, err := e.Engine.Push(ctx, id, names[0], o.Push)
+		return nil, err
+	}
+	full := make([]string, len(names))
+	for i, name := range names {
+		var err error
+		if full[i], err = e.Engine.Images.NormalizeNew(name); err != nil {
+			return nil, fmt.Errorf("tag %s: %w", name, err)
+		}
+	}
+	return full, e.Engine.Tag(id, full)
+}
+
+// Images are the IDs of all images of the store.
+func (e storeEngine) Images(_ context.Context) (map[string]bool, error) {
+	list, err := e.Engine.Store.Images()
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	ids := make(map[string]bool, len(list))
+	for _, img := range list {
+		ids[img.ID] = true
+	}
+	return ids, nil
+}
+
+// Remove deletes unnamed images. The layers that other images have stay.
+func (e storeEngine) Remove(_ context.Context, ids []string) error {
+	var errs []error
+	for _, id := range ids {
+		img, err := e.Engine.Store.Image(id)
+		if err != nil || len(img.Names) > 0 {
+			continue // another command has removed it, or named it
+		}
+		if err := e.Engine.Store.DeleteImage(id, true); err != nil {
+			errs = append(errs, fmt.Errorf("removing intermediate image %q: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// session is a workspace in a store: a state, and a working container on it once
+// a step needs files.
+type session struct {
+	engine  *builder.Engine
+	st      builder.State
+	o       builder.FromOptions
+	b       *builder.Builder
+	changed bool
+}
+
+// Image is the live configuration.
+func (s *session) Image() *imageconfig.Image {
+	if s.b != nil {
+		return s.b.Image()
+	}
+	return &s.st.Image
+}
+
+// State is the image as it was last committed.
+func (s *session) State() builder.State { return s.st }
+
+// Changed tells whether files were changed since the last commit.
+func (s *session) Changed() bool { return s.changed }
+
+// open starts the working container.
+func (s *session) open(ctx context.Context) error {
+	if s.b != nil {
+		return nil
+	}
+	b, err := s.engine.Start(ctx, s.st, s.o)
+	if err != nil {
+		return err
+	}
+	s.b = b
+	return nil
+}
+
+// Run runs a command in the container.
+func (s *session) Run(ctx context.Context, argv []string, o builder.RunOptions) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	s.changed = true
+	return s.b.Run(ctx, argv, o)
+}
+
+// Add copies files into the container.
+func (s *session) Add(ctx context.Context, dest string, sources []string, o builder.AddOptions) (builder.Added, error) {
+	if err := s.open(ctx); err != nil {
+		return builder.Added{}, err
+	}
+	s.changed = true
+	return s.b.Add(ctx, dest, sources, o)
+}
+
+// MakeDir makes a directory where it is missing. An owner that the container
+// does not know is root.
+func (s *session) MakeDir(ctx context.Context, path, owner string) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	created, err := s.b.EnsureDir(ctx, path, owner)
+	s.changed = s.changed || created
+	return err
+}
+
+// Commit makes an image and goes on from it.
+func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptions) (builder.Committed, error) {
+	var done builder.Committed
+	var err error
+	if s.changed || o.Squash {
+		if err := s.open(ctx); err != nil {
+			return done, err
+		}
+		done, err = s.b.Commit(ctx, dest, o)
+	} else {
+		st := s.st
+		st.Image = *s.Image()
+		done, err = s.engine.CommitState(ctx, st, dest, o)
+		if err == nil {
+			err = s.Delete(ctx)
+		}
+	}
+	if err != nil {
+		return done, err
+	}
+	s.b, s.changed = nil, false // deleted, or left behind as asked for
+	s.st = done.State
+	s.st.ImageName = "" // the next entry of the history does not stand on a name
+	return done, s.refresh(done)
+}
+
+// refresh takes the history from what was written.
+func (s *session) refresh(done builder.Committed) error {
+	if len(s.st.Config) == 0 {
+		return nil
+	}
+	written, err := imageconfig.Parse(s.st.Config, done.Manifest.MediaType)
+	if err != nil {
+		return fmt.Errorf("reading back image %q: %w", done.ID, err)
+	}
+	s.st.Image.OCI.History = written.OCI.History
+	return nil
+}
+
+// Root lends the root file system.
+func (s *session) Root(ctx context.Context) (*copier.Root, func(), error) {
+	if s.b != nil {
+		return s.b.Lend(ctx)
+	}
+	b, err := s.engine.Start(ctx, s.st, builder.FromOptions{Owned: true, Suffix: "lent"})
+	if err != nil {
+		return nil, nil, err
+	}
+	remove := func() {
+		if err := b.Delete(context.WithoutCancel(ctx)); err != nil && s.engine.Warn != nil {
+			s.engine.Warn("removing the container of a source: %v", err)
+		}
+	}
+	root, done, err := b.Lend(ctx)
+	if err != nil {
+		remove()
+		return nil, nil, err
+	}
+	return root, func() { done(); remove() }, nil
+}
+
+// Delete takes the working container away.
+func (s *session) Delete(ctx context.Context) error {
+	if s.b == nil {
+		return nil
+	}
+	b := s.b
+	s.b, s.changed = nil, false
+	return b.Delete(ctx)
+}
+
+func parsePlatform(text string) (imageconfig.Platform, error) { return imageconfig.ParsePlatform(text) }

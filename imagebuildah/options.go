@@ -1,0 +1,139 @@
+package imagebuildah
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/contexts"
+)
+
+// Options says what to build. Each zero value is the default.
+type Options struct {
+	Source  Source
+	Args    map[string]string // --build-arg; names without a value are left out
+	Labels  []string          // key=value, in a LABEL step at the end of the last stage
+	Target  string            // stage to stop after; "" means the last
+	Tags    []string          // the first may be of any transport, the others are names in the store
+	Layers  bool              // commit an image for every step that changes files
+	Keep    bool              // leave the working containers behind after success, with Layers
+	Network string            // "none" keeps the network from all RUN steps; "" leaves it to Run
+	Output  Output
+
+	// What is handed on to the verbs whole.
+	Base      builder.BaseOptions // how base images are found; its platform is the build's
+	Container builder.FromOptions
+	Run       builder.RunOptions
+	Fetch     builder.Fetch         // how ADD downloads
+	Commit    builder.CommitOptions // of the image; intermediate ones take over what is not about the result
+}
+
+// Source is what is read.
+type Source struct {
+	Context    string   // argument of the build; "" is the current directory
+	Files      []string // of -f; none means the usual names
+	IgnoreFile string   // of --ignorefile; "" means the usual places
+	Fetch      contexts.Options
+}
+
+// Output is where the build tells of itself.
+type Output struct {
+	Steps   io.Writer                        // step lines; nil means none, as with --quiet
+	HideIDs bool                             // no "--> ID" lines, as with --iidfile
+	Warn    func(format string, args ...any) // one line each; nil drops them
+}
+
+// Result is what was built.
+type Result struct {
+	ID       string   // of the image
+	Names    []string // in the store
+	Manifest builder.Descriptor
+}
+
+// normalize fills in what follows from other options.
+func (o *Options) normalize() error {
+	args := make(map[string]string, len(o.Args)+1)
+	for name, value := range o.Args {
+		args[name] = value
+	}
+	o.Args = args
+	if o.Base.Platform.IsZero() && args["TARGETPLATFORM"] != "" {
+		p, err := parsePlatform(args["TARGETPLATFORM"])
+		if err != nil {
+			return fmt.Errorf("build argument TARGETPLATFORM: %w", err)
+		}
+		o.Base.Platform = p
+	}
+	return o.normalizeTimes()
+}
+
+// normalizeTimes lets the build argument of that name stand for --source-date-epoch.
+func (o *Options) normalizeTimes() error {
+	times := &o.Commit.Times
+	text, asked := o.Args[epochArg]
+	if asked && times.Epoch == nil && text != "" {
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("error parsing source-date-epoch offset %q: it must be a number of seconds", text)
+		}
+		at := time.Unix(seconds, 0).UTC()
+		times.Epoch = &at
+	}
+	if times.Epoch != nil && times.Timestamp != nil {
+		return fmt.Errorf("timestamp and source-date-epoch would be ambiguous if allowed together")
+	}
+	if times.Epoch != nil && !asked {
+		o.Args[epochArg] = strconv.FormatInt(times.Epoch.Unix(), 10)
+	}
+	return nil
+}
+
+func (o *Output) warn(format string, args ...any) {
+	if o.Warn != nil {
+		o.Warn(format, args...)
+	}
+}
+
+// printer writes the lines that scripts read (spec build.md, 5.7).
+type printer struct {
+	out    io.Writer
+	prefix string // "[1/2] ", with more than one stage
+	step   int
+	total  int
+}
+
+func (p *printer) stage(index, stages, steps int) {
+	p.prefix, p.step, p.total = "", 0, steps+1
+	if stages > 1 {
+		p.prefix = fmt.Sprintf("[%d/%d] ", index+1, stages)
+	}
+}
+
+func (p *printer) line(text string) {
+	p.step++
+	if p.step > p.total {
+		p.printf("%sSTEP %d: %s\n", p.prefix, p.step, text)
+		return
+	}
+	p.printf("%sSTEP %d/%d: %s\n", p.prefix, p.step, p.total, text)
+}
+
+func (p *printer) commit(name string) {
+	p.printf("%s\n", strings.TrimSpace(p.prefix+"COMMIT "+name))
+}
+
+// shortID is how many digits of an ID are shown.
+const shortID = 12
+
+func (p *printer) id(id string) {
+	p.printf("--> %s\n", id[:min(shortID, len(id))])
+}
+
+func (p *printer) printf(format string, args ...any) {
+	if p.out != nil {
+		fmt.Fprintf(p.out, format, args...)
+	}
+}

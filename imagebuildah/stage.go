@@ -1,0 +1,323 @@
+package imagebuildah
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+)
+
+// defaultPath is set where the base has none.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// stageRun is one stage being built.
+type stageRun struct {
+	*build
+	out     printer // of this stage: another may be built in its middle
+	stage   *stage
+	ws      workspace
+	scope   *scope
+	steps   []*instruction
+	pending []builder.History // of steps since the last commit
+	final   bool
+	cmdSet  bool // CMD was seen: ENTRYPOINT leaves it
+}
+
+// stage builds one stage.
+func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
+	r := &stageRun{build: b, out: printer{out: b.o.Output.Steps}, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
+	if r.final && len(b.o.Labels) > 0 {
+		r.steps = append(slices.Clone(r.steps), labelStep(b.o.Labels))
+	}
+	if err := r.begin(ctx); err != nil {
+		return nil, &StepError{Err: err, place: s.from.place()}
+	}
+	if len(r.steps) == 0 {
+		return r.withoutSteps(ctx)
+	}
+	result := &stageResult{ws: r.ws, scope: r.scope}
+	for i, in := range r.steps {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		r.out.line(stepLine(in))
+		text, err := r.step(ctx, in, i == len(r.steps)-1)
+		if err == nil {
+			result.final, err = r.settle(ctx, text, i == len(r.steps)-1)
+		}
+		if err != nil {
+			return nil, &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.place()}
+		}
+	}
+	return result, nil
+}
+
+// begin prints the FROM line, resolves the base and opens the workspace.
+func (r *stageRun) begin(ctx context.Context) error {
+	s := r.stage
+	r.out.stage(s.index, len(r.plan.stages), len(r.steps))
+	var st builder.State
+	var err error
+	if s.base == none {
+		st, err = r.baseImage(ctx)
+	} else {
+		st, err = r.baseStage(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	o := r.o.Container
+	o.Format, o.Base.Platform = r.o.Commit.Format, r.o.Base.Platform
+	o.Owned = !r.o.Keep || !r.o.Layers
+	r.ws = r.engine.Start(st, o)
+	r.later(r.ws.Delete)
+	return r.adopt()
+}
+
+// baseImage fetches the image that the stage is based on.
+func (r *stageRun) baseImage(ctx context.Context) (builder.State, error) {
+	r.scope = newScope(r.plan.given, r.plan.outer)
+	r.out.line(r.fromText(r.stage.image))
+	o, err := r.baseOptions()
+	if err != nil {
+		return builder.State{}, err
+	}
+	st, err := r.engine.Base(ctx, r.stage.image, o)
+	if err != nil {
+		return st, fmt.Errorf("creating build container: %w", err)
+	}
+	return st, nil
+}
+
+// baseStage is the result of the stage that this one is based on.
+func (r *stageRun) baseStage(ctx context.Context) (builder.State, error) {
+	if err := r.ensure(ctx, r.stage.base); err != nil {
+		return builder.State{}, err
+	}
+	base := r.done[r.stage.base]
+	r.scope = base.scope.clone()
+	st := base.ws.State()
+	st.Image = st.Image.Clone()
+	if r.o.Commit.Format.OrDefault() == imageconfig.FormatOCI {
+		st.Image.ClearOnBuild() // an image in this format has none
+	}
+	name := st.ImageID
+	if name == "" {
+		name = r.stage.image // a stage without steps on scratch
+	}
+	r.out.line(r.fromText(name))
+	return st, nil
+}
+
+// baseOptions are those of the build, with the stage's own platform.
+func (r *stageRun) baseOptions() (builder.BaseOptions, error) {
+	o := r.o.Base
+	if r.stage.platform == "" {
+		return o, nil
+	}
+	p, err := parsePlatform(r.stage.platform)
+	o.Platform = p
+	return o, err
+}
+
+// fromText is a FROM line with the base that was found.
+func (r *stageRun) fromText(image string) string {
+	text := "FROM "
+	if r.stage.platform != "" {
+		text += "--platform=" + r.stage.platform + " "
+	}
+	text += image
+	if r.stage.name != "" {
+		text += " AS " + r.stage.name
+	}
+	return text
+}
+
+// adopt takes over what the base says: its triggers become the first steps.
+func (r *stageRun) adopt() error {
+	img := r.ws.Image()
+	r.setTarget(img)
+	if len(r.steps)+len(img.Docker.Config.OnBuild) > 0 {
+		setPath(img)
+	}
+	var triggers []*instruction
+	for _, text := range img.Docker.Config.OnBuild {
+		list, err := parseFile(fmt.Sprintf("ONBUILD of %q", r.stage.image), []byte(text))
+		if err != nil {
+			return err
+		}
+		triggers = append(triggers, list...)
+	}
+	if len(triggers) == 0 {
+		return nil
+	}
+	img.ClearOnBuild()
+	r.steps = append(triggers, r.steps...)
+	r.out.total += len(triggers)
+	return nil
+}
+
+// setPath gives an image a search path that has none.
+func setPath(img *imageconfig.Image) {
+	if _, ok := img.Env("PATH"); !ok {
+		img.SetEnv("PATH", defaultPath)
+	}
+}
+
+// setTarget writes the platform that was asked for into what is built from nothing.
+func (r *stageRun) setTarget(img *imageconfig.Image) {
+	if r.stage.image != builder.Scratch || r.stage.base != none {
+		return
+	}
+	switch {
+	case !r.o.Base.Platform.IsZero():
+		img.SetPlatform(r.o.Base.Platform)
+	case r.stage.platform != "":
+		if p, err := parsePlatform(r.stage.platform); err == nil {
+			img.SetPlatform(p)
+		}
+	}
+}
+
+// stepLine is an instruction as the output shows it.
+func stepLine(in *instruction) string {
+	text := in.text()
+	for _, doc := range in.node.Heredocs {
+		body := docBody(doc)
+		first, rest, _ := strings.Cut(strings.TrimSuffix(body, "\n"), "\n")
+		if rest != "" {
+			first += "..."
+		}
+		text += " (" + first + ")"
+	}
+	return text
+}
+
+// docBody is the content of a here-document, without the tabs that "<<-" takes away.
+func docBody(doc parser.Heredoc) string {
+	if doc.Chomp {
+		return parser.ChompHeredocContent(doc.Content)
+	}
+	return doc.Content
+}
+
+// labelStep is the LABEL that --label appends.
+func labelStep(labels []string) *instruction {
+	in := &instruction{src: &source{name: "--label", escape: parser.DefaultEscapeToken}}
+	text := "LABEL"
+	for _, label := range labels {
+		key, value, _ := strings.Cut(label, "=")
+		if key == "" {
+			continue
+		}
+		in.labels = append(in.labels, pair{key, value})
+		text += fmt.Sprintf(" %q=%q", key, value)
+	}
+	in.node = &parser.Node{Value: "LABEL", Original: text}
+	return in
+}
+
+// settle writes the history of a step, and commits where an image is due.
+func (r *stageRun) settle(ctx context.Context, text string, last bool) (builder.Committed, error) {
+	now := time.Now().UTC()
+	entry := builder.History{Created: &now, CreatedBy: text, Author: r.ws.Image().OCI.Author}
+	if last && r.final {
+		return r.commitFinal(ctx, entry)
+	}
+	wanted := r.o.Layers && (last || r.ws.Changed()) || last && r.stage.isBase
+	if !wanted {
+		r.pending = append(r.pending, entry)
+		return builder.Committed{}, nil
+	}
+	if !r.o.Layers {
+		if err := r.remember(ctx); err != nil {
+			return builder.Committed{}, err
+		}
+	}
+	o := r.intermediate()
+	done, err := r.commit(ctx, "", entry, o)
+	if err != nil {
+		return done, err
+	}
+	if !r.o.Layers {
+		r.made = append(r.made, done.ID)
+	}
+	return done, nil
+}
+
+// intermediate are the options of an image that is not the result.
+func (r *stageRun) intermediate() builder.CommitOptions {
+	o := r.o.Commit
+	o.Tags, o.AddFiles = nil, nil
+	o.Metadata.Annotations, o.Metadata.UnsetAnnotations = nil, nil
+	o.Squash = o.Squash && !r.o.Layers
+	return o
+}
+
+// commitFinal commits the result.
+func (r *stageRun) commitFinal(ctx context.Context, entry builder.History) (builder.Committed, error) {
+	o := r.o.Commit
+	dest := ""
+	if len(r.o.Tags) > 0 {
+		dest, o.Tags = r.o.Tags[0], r.o.Tags[1:]
+	}
+	r.out.commit(dest)
+	return r.commit(ctx, dest, entry, o)
+}
+
+// commit makes an image; entry is the history of the step that it is for.
+func (r *stageRun) commit(ctx context.Context, dest string, entry builder.History, o builder.CommitOptions) (builder.Committed, error) {
+	o.Pending = r.pending
+	if r.ws.Changed() || o.Squash {
+		o.CreatedBy = entry.CreatedBy
+	} else {
+		o.Pending = append(slices.Clone(r.pending), entry)
+	}
+	done, err := r.ws.Commit(ctx, dest, o)
+	if err != nil {
+		return done, err
+	}
+	r.pending = nil
+	if !r.o.Output.HideIDs {
+		r.out.id(done.ID)
+	}
+	return done, nil
+}
+
+// withoutSteps ends a stage that is only a FROM: the base is the result, unless
+// something is to be different about it.
+func (r *stageRun) withoutSteps(ctx context.Context) (*stageResult, error) {
+	result := &stageResult{ws: r.ws, scope: r.scope}
+	if !r.final {
+		return result, nil
+	}
+	st := r.ws.State()
+	m := r.o.Commit.Metadata
+	if st.ImageID == "" || r.o.Commit.Squash || len(m.Annotations)+len(m.UnsetEnv)+len(m.UnsetLabels)+len(m.UnsetAnnotations) > 0 {
+		setPath(r.ws.Image())
+		var err error
+		result.final, err = r.commitFinal(ctx, builder.History{CreatedBy: "/bin/sh"})
+		return result, err
+	}
+	dest := ""
+	if len(r.o.Tags) > 0 {
+		dest = r.o.Tags[0]
+	}
+	r.out.commit(dest)
+	names, err := r.engine.Name(ctx, st.ImageID, r.o.Tags, r.o.Commit)
+	if err != nil {
+		return nil, err
+	}
+	if !r.o.Output.HideIDs {
+		r.out.id(st.ImageID)
+	}
+	result.final = builder.Committed{ID: st.ImageID, Names: names, State: st}
+	result.final.Manifest.Digest = st.ImageDigest
+	return result, nil
+}

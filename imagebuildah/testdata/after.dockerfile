@@ -1,0 +1,4 @@
+FROM base AS first
+RUN a
+FROM --after=first base
+RUN b

@@ -1,0 +1,5 @@
+FROM base
+CMD first
+ENTRYPOINT keeps
+FROM base
+ENTRYPOINT clears

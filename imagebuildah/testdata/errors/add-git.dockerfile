@@ -1,0 +1,2 @@
+FROM base
+ADD https://host/r.git#main /x

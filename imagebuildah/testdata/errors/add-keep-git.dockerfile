@@ -1,0 +1,2 @@
+FROM base
+ADD --keep-git-dir=true https://host/r.git /x

@@ -1,0 +1,2 @@
+FROM base
+COPY --chwon=1:1 a b

@@ -1,0 +1,2 @@
+FROM base
+ENV --x=y A=1

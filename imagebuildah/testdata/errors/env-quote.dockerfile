@@ -1,0 +1,3 @@
+FROM base
+LABEL A="open
+RUN x

@@ -1,0 +1,2 @@
+FROM base AS a
+FROM --after=self base AS self

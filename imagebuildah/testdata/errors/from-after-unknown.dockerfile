@@ -1,0 +1,2 @@
+FROM base AS first
+FROM --after=frist base

@@ -1,0 +1,3 @@
+FROM base AS a
+FROM base AS b
+FROM --after=a --after=b base

@@ -1,0 +1,2 @@
+FROM base
+HEALTHCHECK --intervall=1s CMD x

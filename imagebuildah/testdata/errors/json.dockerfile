@@ -1,0 +1,2 @@
+FROM base
+RUN ["a", 1]

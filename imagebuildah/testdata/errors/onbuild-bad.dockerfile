@@ -1,0 +1,2 @@
+FROM base
+ONBUILD COPY --chwon=1 a b

@@ -1,0 +1,4 @@
+FROM base
+RUN --mount=type=cache,target=/x \
+    make
+RUN y

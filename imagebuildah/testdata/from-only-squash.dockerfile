@@ -1,0 +1,2 @@
+#! --squash --annotation=a=b
+FROM base

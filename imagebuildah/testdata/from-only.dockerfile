@@ -1,0 +1,2 @@
+#! --t=name
+FROM base

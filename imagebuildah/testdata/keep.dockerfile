@@ -1,0 +1,4 @@
+#! --layers --keep --iidfile --t=x
+FROM base
+RUN a
+RUN b

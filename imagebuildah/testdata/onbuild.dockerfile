@@ -1,0 +1,6 @@
+FROM base AS tools
+RUN tools
+FROM base AS other
+RUN other
+FROM trigger
+RUN own

@@ -1,0 +1,8 @@
+#! --platform=linux/arm64/v8
+FROM scratch
+ARG TARGETPLATFORM
+ARG TARGETVARIANT
+RUN x
+FROM --platform=$BUILDPLATFORM base
+ARG TARGETARCH
+RUN y

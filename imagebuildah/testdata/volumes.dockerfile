@@ -1,0 +1,3 @@
+FROM base
+VOLUME /b /a /etc/hosts
+RUN x

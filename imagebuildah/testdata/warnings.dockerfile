@@ -1,0 +1,7 @@
+FROM base
+SHELL ["/bin/bash", "-c"]
+HEALTHCHECK NONE
+ONBUILD RUN x
+ARG missing
+ARG SOURCE_DATE_EPOCH
+RUN a

@@ -1,0 +1,49 @@
+package imagebuildah
+
+import (
+	"context"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+)
+
+// workspace is what one stage is replayed on; tests pass a recorder.
+//
+// It begins as the mere state of an image. Run, Add and MakeDir need files and
+// therefore start a working container; Commit makes an image of what there is
+// and the workspace goes on from that image. What only sets something goes
+// through Image and costs nothing.
+type workspace interface {
+	// Image is the live configuration, to be read and changed.
+	Image() *imageconfig.Image
+	Run(ctx context.Context, argv []string, o builder.RunOptions) error
+	Add(ctx context.Context, dest string, sources []string, o builder.AddOptions) (builder.Added, error)
+	// MakeDir makes a directory with its parents where it is missing.
+	MakeDir(ctx context.Context, path, owner string) error
+	// Changed tells whether files were changed since the last commit.
+	Changed() bool
+	Commit(ctx context.Context, dest string, o builder.CommitOptions) (builder.Committed, error)
+	// State is the image as it was last committed.
+	State() builder.State
+	// Root lends the root file system for reading; the caller calls done.
+	Root(ctx context.Context) (root *copier.Root, done func(), err error)
+	// Delete takes the working container away, if there is one.
+	Delete(ctx context.Context) error
+}
+
+// engine starts workspaces.
+type engine interface {
+	// Base resolves an image and fetches it where the policy asks for it.
+	Base(ctx context.Context, image string, o builder.BaseOptions) (builder.State, error)
+	// Start opens a workspace on a state; nothing is made in the store yet.
+	Start(st builder.State, o builder.FromOptions) workspace
+	// CheckNames finds names that the result could not have.
+	CheckNames(names []string) error
+	// Name gives a stored image its names, or copies it to another transport.
+	Name(ctx context.Context, id string, names []string, o builder.CommitOptions) ([]string, error)
+	// Images are the IDs of all images of the store.
+	Images(ctx context.Context) (map[string]bool, error)
+	// Remove deletes unnamed images that a build needed on its way.
+	Remove(ctx context.Context, ids []string) error
+}
