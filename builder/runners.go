@@ -2,13 +2,52 @@ package builder
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/projectatomic/buildah/internal/runner"
 	"github.com/projectatomic/buildah/internal/runner/chroot"
+	"github.com/projectatomic/buildah/internal/runner/oci"
 )
 
-// runner picks what runs the command.
-func (e *Engine) runner(_ context.Context, x *execution) (runner.Runner, error) {
-	x.isolation = IsolationChroot
-	return chroot.New(), nil
+// runner picks what runs the command. Where an OCI runtime was not asked for by
+// name and none works, we do it ourselves, and say so once.
+func (e *Engine) runner(ctx context.Context, x *execution) (runner.Runner, error) {
+	if x.isolation == IsolationChroot {
+		return chroot.New(), nil
+	}
+	if err := oci.Sweep(ctx, e.Host.RuntimeDir, e.Host.Env); err != nil {
+		e.warn("cleaning up after interrupted runs: %v", err)
+	}
+	runtime, err := e.findRuntime(ctx, x.o.Runtime.Name)
+	switch {
+	case errors.Is(err, oci.ErrNone):
+		e.chrootNotice.Do(func() { e.warn("using chroot isolation: %v", err) })
+		x.isolation = IsolationChroot
+		return chroot.New(), nil
+	case err != nil:
+		return nil, &runner.StartError{Command: x.argv[0], Reason: err.Error()}
+	}
+	return oci.New(runtime, oci.Options{
+		Flags: x.o.Runtime.Flags, CgroupManager: e.Config.CgroupManager, StateDir: e.Host.RuntimeDir, Env: e.Host.Env,
+		Rootless: e.Host.Rootless,
+	}), nil
+}
+
+// findRuntime finds the runtime that was asked for, the configured one, or the first that works.
+func (e *Engine) findRuntime(ctx context.Context, asked string) (oci.Runtime, error) {
+	return oci.Find(ctx, oci.Search{
+		Name: firstNonEmpty(asked, e.Host.Runtime, e.Config.Runtime), Runtimes: e.Config.Runtimes,
+		StateDir: e.Host.RuntimeDir, Env: e.Host.Env,
+	})
+}
+
+// RuntimeName is the path of the OCI runtime that would run commands, or says why
+// there is none.
+func (e *Engine) RuntimeName(ctx context.Context) (string, error) {
+	runtime, err := e.findRuntime(ctx, "")
+	if err != nil {
+		return "", fmt.Errorf("choosing an OCI runtime: %w", err)
+	}
+	return runtime.Path, nil
 }

@@ -9,6 +9,7 @@ import (
 	"go.podman.io/storage/pkg/reexec"
 
 	"github.com/projectatomic/buildah/internal/runner/chroot"
+	"github.com/projectatomic/buildah/internal/runner/oci"
 )
 
 func main() {
@@ -23,6 +24,7 @@ func main() {
 // It has to come before reexec.Init, and before anything else.
 func registerHelpers() {
 	chroot.Register()
+	oci.Register()
 }
 
 // run is main with deferred calls that are made.
