@@ -191,7 +191,7 @@ func (f *addFlags) ignoreFilePatterns() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the context directory: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for _, name := range []string{".containerignore", ".dockerignore"} {
 		data, err := root.ReadFile(name, ignore.Limit)
 		if errors.Is(err, fs.ErrNotExist) {

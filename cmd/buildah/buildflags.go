@@ -145,7 +145,7 @@ func (f *runningFlags) options() []*option {
 
 // refusedOfBuild are the flags whose machinery this version lacks.
 func refusedOfBuild() []refusal {
-	const insteadOfSecrets = "use RUN --mount=type=bind of a file outside of the image, or a build argument"
+	const insteadOfSecrets = "mount a directory of the host for RUN with --volume, which leaves nothing in the image"
 	list := []refusal{
 		{name: "all-platforms", instead: "build each platform with --platform"},
 		{name: "build-context", word: "NAME=VALUE", instead: "put the files into the context, or name the image in COPY --from"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"errors"
 	"flag"
 	"fmt"
 	"strconv"
@@ -73,8 +74,13 @@ type optionValue struct{ *option }
 func (v optionValue) Set(s string) error {
 	v.changed = true
 	err := v.set(s)
-	if err != nil && v.err == nil {
-		v.err = badValue{flag: v.option, value: s, cause: err}
+	var refused unsupportedError
+	switch {
+	case err == nil || v.err != nil:
+	case errors.As(err, &refused): // no other value would do
+		v.err = err
+	default:
+		v.err = badValueError{flag: v.option, value: s, cause: err}
 	}
 	return err
 }
@@ -83,14 +89,14 @@ func (v optionValue) String() string { return "" }
 
 func (v optionValue) IsBoolFlag() bool { return v.option != nil && v.isSwitch() }
 
-// badValue is a flag whose value is of no use.
-type badValue struct {
+// badValueError is a flag whose value is of no use.
+type badValueError struct {
 	flag  *option
 	value string
 	cause error
 }
 
-func (b badValue) Error() string {
+func (b badValueError) Error() string {
 	name := "--" + b.flag.name
 	if b.flag.short != "" {
 		name = "-" + b.flag.short + ", " + name
@@ -98,7 +104,7 @@ func (b badValue) Error() string {
 	return fmt.Sprintf("invalid argument %q for %q flag: %v", b.value, name, b.cause)
 }
 
-func (b badValue) Unwrap() error { return b.cause }
+func (b badValueError) Unwrap() error { return b.cause }
 
 // usageOf gives the reason that an option recorded, which says more than what
 // the flag library makes of it.

@@ -14,7 +14,7 @@ func TestWriteRowsOf(t *testing.T) {
 		{"spaces in an action stay", "{{ .Name }}", "alpine\na-much-longer-name\n"},
 		{"quoted spaces stay", `{{join (split "a b" " ") " + "}}`, "a + b\na + b\n"},
 		{"header", "table {{.Name}} {{.Tag}}", "REPOSITORY           TAG\nalpine               latest\na-much-longer-name   1\n"},
-		{"written tab", `{{.Tag}}\t{{.Tag}}`, "latest   latest\n1        1\n"},
+		{"written tab", `{{.Tag}}\t{{len .Tag}}`, "latest   6\n1        1\n"},
 		{"functions", `{{upper .Tag}}/{{truncate .Name 3}}/{{pad .Tag 1 0}}`, "LATEST/alp/ latest\n1/a-m/ 1\n"},
 		{"json", `{{json .}}`, `{"Name":"alpine","Tag":"latest"}` + "\n" + `{"Name":"a-much-longer-name","Tag":"1"}` + "\n"},
 	}

@@ -16,11 +16,9 @@ import (
 // registryFlags is the group of flags about talking to registries. It fills the
 // library's own struct, which is handed on whole.
 type registryFlags struct {
-	registry   builder.Registry
-	insecure   bool
-	retry      int
-	retryDelay string
-	asked      struct{ verify, insecure, retry, delay bool }
+	registry builder.Registry
+	retry    int
+	asked    struct{ verify, insecure, retry, delay bool }
 }
 
 // options are the flags that every command with registries has.
@@ -109,7 +107,7 @@ func (r *registryFlags) settle(p *program, conf containersconf.Config) (builder.
 			return reg, fmt.Errorf("credential file is not accessible: %w", err)
 		}
 	}
-	reg.Retries = int(conf.Retry)
+	reg.Retries = conf.Retry
 	if r.asked.retry {
 		reg.Retries = r.retry
 	}

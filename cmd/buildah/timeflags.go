@@ -11,11 +11,11 @@ import (
 
 // timeFlags fix the times in an image.
 type timeFlags struct {
-	timestamp, epoch int64
-	epochText        string
-	reference        string
-	omit, rewrite    bool
-	asked            struct{ timestamp, epoch bool }
+	timestamp     int64
+	epochText     string
+	reference     string
+	omit, rewrite bool
+	asked         struct{ timestamp, epoch bool }
 }
 
 func (f *timeFlags) options() []*option {

@@ -35,14 +35,13 @@ func refuse(list []refusal) []*option {
 }
 
 const (
-	insteadOfEncryption = "encrypt the image with skopeo copy --encryption-key"
-	insteadOfLists      = "commit the image, then use another tool for the manifest list"
-	insteadOfScan       = "run the scanner on the result of `buildah mount`"
-	insteadOfWorkload   = "convert the image with another tool"
-	insteadOfMaps       = "leave it out; containers have the IDs of the host"
+	insteadOfLists    = "commit the image, then use another tool for the manifest list"
+	insteadOfScan     = "run the scanner on the result of `buildah mount`"
+	insteadOfWorkload = "convert the image with another tool"
+	insteadOfMaps     = "leave it out; containers have the IDs of the host"
 )
 
-// refusedAnywhere are the flags of containers that are made.
+// refusedOfCreation are flags of containers that are made.
 func refusedOfCreation() []refusal {
 	return []refusal{
 		{name: "cdi-config-dir", word: "DIR", instead: "name the device itself with --device"},
@@ -51,14 +50,6 @@ func refusedOfCreation() []refusal {
 		{name: "userns-gid-map-group", word: "GROUP", instead: insteadOfMaps},
 		{name: "userns-uid-map", word: "MAP", instead: insteadOfMaps},
 		{name: "userns-uid-map-user", word: "USER", instead: insteadOfMaps},
-	}
-}
-
-// refusedOfEncryption are the flags of commands that write images elsewhere.
-func refusedOfEncryption() []refusal {
-	return []refusal{
-		{name: "encrypt-layer", word: "N", instead: insteadOfEncryption},
-		{name: "encryption-key", word: "KEY", instead: insteadOfEncryption},
 	}
 }
 

@@ -144,6 +144,7 @@ func TestListings(t *testing.T) {
 func TestVerbsRefuse(t *testing.T) {
 	b := newBench(t)
 	b.ok("from", "--name", "one", "scratch")
+	b.ok("from", "--name", "two", "scratch")
 	tests := []struct {
 		status int
 		says   string
@@ -152,7 +153,7 @@ func TestVerbsRefuse(t *testing.T) {
 		{125, "nosuch", "rm nosuch"},
 		{125, "needs CONTAINER NEW-NAME", "rename one"},
 		{125, "accepts at most 2", "rename a b c"},
-		{125, "already in use", "rename one one"},
+		{125, "already in use", "rename one two"},
 		{125, "one", "from --name one scratch"},
 		{125, "--all switch", "rm -a one"},
 		{125, "--all switch", "umount one --all"},
@@ -183,6 +184,6 @@ func TestVerbsRefuse(t *testing.T) {
 	for _, tt := range tests {
 		b.fails(tt.status, tt.says, strings.Fields(tt.line)...)
 	}
-	b.equal(b.ok("containers", "--format", "{{.ContainerName}}"), "one")
+	b.equal(b.ok("containers", "--format", "{{.ContainerName}}"), "one\ntwo")
 	b.equal(b.ok("images", "-q"), "")
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,13 +16,12 @@ import (
 )
 
 func main() {
+	log.SetFlags(0)
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: man SOURCE-DIRECTORY TARGET-DIRECTORY")
-		os.Exit(2)
+		log.Fatal("usage: man SOURCE-DIRECTORY TARGET-DIRECTORY")
 	}
 	if err := makePages(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, "man:", err)
-		os.Exit(1)
+		log.Fatal("man: ", err)
 	}
 }
 
