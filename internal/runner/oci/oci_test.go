@@ -1,0 +1,59 @@
+package oci_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+
+	"go.podman.io/storage/pkg/reexec"
+
+	"github.com/projectatomic/buildah/internal/runner"
+	"github.com/projectatomic/buildah/internal/runner/oci"
+	"github.com/projectatomic/buildah/internal/runner/runnertest"
+)
+
+func TestMain(m *testing.M) {
+	oci.Register()
+	if reexec.Init() {
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// stateDir is short, since a socket lies in it.
+func stateDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "oci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := oci.Sweep(context.WithoutCancel(t.Context()), dir, os.Environ()); err != nil {
+			t.Error(err)
+		}
+		_ = os.RemoveAll(dir)
+	})
+	return dir
+}
+
+func newRunner(t testing.TB, name string) *oci.Runner {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	if _, err := exec.LookPath(name); name != "" && err != nil {
+		t.Skipf("needs the program %q, which is not installed", name)
+	}
+	state := stateDir(t)
+	found, err := oci.Find(t.Context(), oci.Search{Name: name, StateDir: state, Env: os.Environ()})
+	if err != nil {
+		t.Skipf("no OCI runtime: %v", err)
+	}
+	return oci.New(found, oci.Options{StateDir: state, Env: os.Environ()})
+}
+
+func TestSuite(t *testing.T) {
+	runnertest.Suite(t, func(t *testing.T) runner.Runner { return newRunner(t, "") })
+}
+
