@@ -32,20 +32,29 @@ func advice(err error) (status int, hints []string) {
 		own    statusError
 		usage  usageError
 		inside *builder.ExitError
+		start  *builder.StartError
+		shown  interface{ Excerpt() string }
 	)
+	if errors.As(err, &shown) && shown.Excerpt() != "" {
+		hints = append(hints, shown.Excerpt())
+	}
 	switch {
 	case err == nil:
 		return 0, nil
 	case errors.As(err, &own):
-		return own.status, nil
+		return own.status, hints
 	case errors.As(err, &inside): // their command failed, not ours: pass the status through
-		return inside.Code, nil
+		return inside.Code, hints
+	case errors.As(err, &start): // it could not even be started, which runtimes report as 1
+		return statusStart, hints
 	case errors.As(err, &usage):
 		if usage.hint != "" {
 			hints = append(hints, usage.hint)
 		}
 	case errors.Is(err, builder.ErrNotFound):
 		hints = append(hints, "`buildah containers` lists the working containers")
+	case errors.Is(err, builder.ErrMounted):
+		hints = append(hints, "`buildah umount` it first, or use --force")
 	case errors.Is(err, builder.ErrImageUnknown):
 		hints = append(hints, "`buildah images` lists the images that are here; `buildah pull` fetches others")
 	case errors.Is(err, syscall.ENOSPC):

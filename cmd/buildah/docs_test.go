@@ -88,7 +88,7 @@ func TestManualHasEveryCommand(t *testing.T) {
 		documented = append(documented, name)
 	}
 	root := manual(t, "")
-	for _, m := range regexp.MustCompile(`(?m)^\| *buildah-([a-z]+)\(1\)`).FindAllStringSubmatch(root, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\*\*buildah-([a-z]+)\*\*\(1\)$`).FindAllStringSubmatch(root, -1) {
 		listed = append(listed, m[1])
 	}
 	for _, c := range app.Commands {
