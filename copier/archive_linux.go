@@ -21,7 +21,7 @@ func (d *destination) putArchive(ctx context.Context, number int, it item, fd in
 	if is, err := IsArchive(file); err != nil || !is {
 		return false, err
 	}
-	if err := d.enter(ctx); err != nil {
+	if err := d.enter(); err != nil {
 		return true, err
 	}
 	where := d.into.where

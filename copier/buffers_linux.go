@@ -44,7 +44,7 @@ func (b *buffers) pump(ctx context.Context, dst, src int, h hash.Hash) (total in
 		}()
 		defer func() { // the sum is complete when this returns
 			close(full)
-			for range free { //nolint:revive // wait for the end
+			for range free { // wait for the end
 			}
 		}()
 	}
@@ -81,7 +81,7 @@ func (b *buffers) section(ctx context.Context, dst, src int, span [2]int64, h ha
 		}
 		part := buf[:min(int64(len(buf)), span[1]-at)]
 		n, err := unix.Pread(src, part, at)
-		if err == unix.EINTR { //nolint:errorlint // a system call returns a bare errno
+		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
@@ -104,7 +104,7 @@ func (b *buffers) section(ctx context.Context, dst, src int, span [2]int64, h ha
 func pwriteAll(fd int, data []byte, at int64) error {
 	for len(data) > 0 {
 		n, err := unix.Pwrite(fd, data, at)
-		if err == unix.EINTR { //nolint:errorlint // a system call returns a bare errno
+		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {

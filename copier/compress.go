@@ -45,7 +45,7 @@ func openGzip(r io.Reader, careful bool) (io.Reader, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return plain, func() { plain.Close() }, nil
+	return plain, func() { _ = plain.Close() }, nil
 }
 
 func openZstd(r io.Reader, careful bool) (io.Reader, func(), error) {

@@ -68,7 +68,7 @@ func (e *NothingError) Error() string {
 }
 
 // Is makes it a case of fs.ErrNotExist.
-func (e *NothingError) Is(target error) bool { return target == fs.ErrNotExist } //nolint:errorlint // Is compares, it does not unwrap
+func (e *NothingError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // item is one match of a source.
 type item struct {
@@ -113,12 +113,9 @@ func findItems(src *Root, sources []string, o CopyOptions) ([]item, error) {
 	var items []item
 	empty := 0
 	for _, source := range sources {
-		before, after, pivoted := "", source, false
-		if o.Parents {
-			before, after, pivoted = strings.Cut(source, "/./")
-			if !pivoted {
-				before, after = "", source
-			}
+		before, after, pivoted := strings.Cut(source, "/./")
+		if !pivoted || !o.Parents {
+			before, after = "", source
 		}
 		pattern := path.Clean(strings.TrimLeft(before+"/"+after, "/"))
 		if pattern == ".." || strings.HasPrefix(pattern, "../") {

@@ -15,7 +15,6 @@ type destination struct {
 	*run
 	path string   // cleaned, from the root
 	into *dirNode // the directory at path; nil as long as path may become a file
-	made bool     // into was made by this copy
 }
 
 // join gives the cleaned path of the target and whether it is written as a directory.
@@ -31,17 +30,17 @@ func (t Target) join() (full string, isDir bool) {
 
 // destination opens the directory that everything goes into, if it is one
 // already by the way it is written.
-func (r *run) destination(ctx context.Context, items []item) (*destination, error) {
+func (r *run) destination() (*destination, error) {
 	full, isDir := r.to.join()
 	d := &destination{run: r, path: full}
 	if !isDir && !r.several && !r.o.Parents {
 		return d, nil
 	}
-	return d, d.enter(ctx)
+	return d, d.enter()
 }
 
 // enter makes the destination a directory, or finds that it is one.
-func (d *destination) enter(_ context.Context) error {
+func (d *destination) enter() error {
 	if d.into != nil {
 		return nil
 	}
@@ -108,7 +107,7 @@ func (d *destination) put(ctx context.Context, number int, it item) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
@@ -132,7 +131,7 @@ type sourceFile struct {
 
 // putDir copies the content of a directory.
 func (d *destination) putDir(ctx context.Context, number int, it item, fd int) error {
-	if err := d.enter(ctx); err != nil {
+	if err := d.enter(); err != nil {
 		return err
 	}
 	into, kept := d.into, ""
@@ -180,7 +179,7 @@ func (d *destination) top(fd int, into *dirNode) (*dirNode, error) {
 		dst, err = unix.FcntlInt(uintptr(into.dst), unix.F_DUPFD_CLOEXEC, 0)
 	}
 	if err != nil {
-		unix.Close(src)
+		closeFD(src)
 		return nil, err
 	}
 	return &dirNode{src: src, dst: dst, where: into.where}, nil

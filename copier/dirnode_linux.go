@@ -43,7 +43,7 @@ func (d *dirNode) giveBack(finish bool) error {
 	}
 	for _, fd := range []int{d.src, d.dst} {
 		if fd >= 0 {
-			unix.Close(fd)
+			closeFD(fd)
 		}
 	}
 	if d.parent == nil {
@@ -60,11 +60,11 @@ func (d *dirNode) giveBack(finish bool) error {
 func intoDir(parent int, name string) (int, error) {
 	for range 3 {
 		err := unix.Mkdirat(parent, name, 0o700)
-		if err != nil && err != unix.EEXIST { //nolint:errorlint // a system call returns a bare errno
+		if err != nil && err != unix.EEXIST {
 			return -1, err
 		}
 		fd, err := openAt(parent, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-		if err != unix.ENOTDIR && err != unix.ELOOP { //nolint:errorlint // a system call returns a bare errno
+		if err != unix.ENOTDIR && err != unix.ELOOP {
 			return fd, err
 		}
 		if err := removeTree(parent, name); err != nil {
@@ -80,7 +80,7 @@ func readNames(fd int) ([]string, error) {
 	var names []string
 	for {
 		n, err := unix.ReadDirent(fd, buf)
-		if err == unix.EINTR { //nolint:errorlint // a system call returns a bare errno
+		if err == unix.EINTR {
 			continue
 		}
 		if err != nil || n <= 0 {
@@ -159,24 +159,21 @@ func (r *run) linkTo(first firstLink, dir int, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer unix.Close(from)
+	defer closeFD(from)
 	var st, old unix.Stat_t
 	if fstatat(from, base, &st) != nil || !first.sameFile(&st) {
 		return false, nil
 	}
 	err = unix.Linkat(from, base, dir, name, 0)
-	if err == unix.EEXIST { //nolint:errorlint // a system call returns a bare errno
+	if err == unix.EEXIST {
 		// rename does nothing between two names of one file, so look first.
 		if fstatat(dir, name, &old) == nil && inodeOf(&old) == inodeOf(&st) {
 			return true, nil
 		}
 		err = replace(dir, name, func(temporary string) error { return unix.Linkat(from, base, dir, temporary, 0) })
 	}
-	switch err { //nolint:errorlint // a system call returns a bare errno
-	case nil:
-		return true, nil
-	case unix.EMLINK, unix.EPERM, unix.EXDEV:
+	if err == unix.EMLINK || err == unix.EPERM || err == unix.EXDEV {
 		return false, nil
 	}
-	return false, err
+	return err == nil, err
 }

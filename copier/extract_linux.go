@@ -64,7 +64,7 @@ func (x *extraction) in(full string, call func(dir int, base string) error) erro
 // forget closes the directory that is kept open.
 func (x *extraction) forget() {
 	if x.parent >= 0 {
-		unix.Close(x.parent)
+		closeFD(x.parent)
 	}
 	x.parent = -1
 }
@@ -124,7 +124,7 @@ func (x *extraction) directory(full string, m *meta) error {
 		if err != nil {
 			return err
 		}
-		unix.Close(fd)
+		closeFD(fd)
 		x.late = append(x.late, lateDir{full, m})
 		return nil
 	})
@@ -147,7 +147,7 @@ func (x *extraction) hardlink(full, target string) error {
 	}
 	return x.in(full, func(dir int, base string) error {
 		err := unix.Linkat(from.dir, from.base, dir, base, 0)
-		if err != unix.EEXIST { //nolint:errorlint // a system call returns a bare errno
+		if err != unix.EEXIST {
 			return err
 		}
 		// rename does nothing between two names of one file, so look first.
@@ -195,7 +195,7 @@ func (x *extraction) finish() error {
 		}
 		if err == nil {
 			err = d.meta.applyTo(fd)
-			unix.Close(fd)
+			closeFD(fd)
 		}
 		if err != nil {
 			return x.root.fail("finishing the directory", d.path, err)

@@ -15,7 +15,7 @@ func infoOf(name string, st *unix.Stat_t) Info {
 		UID: int(st.Uid), GID: int(st.Gid), Size: st.Size,
 		ModTime:    time.Unix(st.Mtim.Unix()),
 		ChangeTime: time.Unix(st.Ctim.Unix()),
-		Dev:        uint64(st.Dev), Ino: st.Ino, Nlink: uint64(st.Nlink), Rdev: uint64(st.Rdev),
+		Dev:        st.Dev, Ino: st.Ino, Nlink: uint64(st.Nlink), Rdev: uint64(st.Rdev),
 	}
 }
 
@@ -53,11 +53,15 @@ func fstatat(dir int, name string, st *unix.Stat_t) error {
 // retry repeats a call that a signal interrupted.
 func retry(call func() error) error {
 	for {
-		if err := call(); err != unix.EINTR { //nolint:errorlint // a system call returns a bare errno
+		if err := call(); err != unix.EINTR {
 			return err
 		}
 	}
 }
+
+// closeFD closes a descriptor whose content is safe: one that was read, or an
+// O_PATH one.
+func closeFD(fd int) { _ = unix.Close(fd) }
 
 // openAt opens one name in a directory, never through a link.
 func openAt(dir int, name string, flags int, mode uint32) (fd int, err error) {

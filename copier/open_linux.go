@@ -39,7 +39,7 @@ func (r *Root) openat2Missing() bool {
 	if err != nil {
 		return true
 	}
-	unix.Close(fd)
+	closeFD(fd)
 	return false
 }
 
@@ -54,7 +54,7 @@ func openat2(dir int, name string, flags int, mode uint32) (int, error) {
 	// The kernel gives EAGAIN when a rename or mount anywhere raced with "..".
 	for again := 0; ; {
 		fd, err := unix.Openat2(dir, name, &how)
-		switch err { //nolint:errorlint // a system call returns a bare errno
+		switch err {
 		case unix.EINTR:
 		case unix.EAGAIN:
 			if again++; again > 100 {

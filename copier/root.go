@@ -75,7 +75,7 @@ func (r *Root) stat(name string, flag int) (Info, error) {
 	if err != nil {
 		return Info{}, r.fail("looking at", name, err)
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return Info{}, r.fail("looking at", name, err)
@@ -89,9 +89,9 @@ func (r *Root) Readlink(name string) (string, error) {
 	if err != nil {
 		return "", r.fail("reading the link", name, err)
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	target, err := readlinkAt(fd, "")
-	if err == unix.ENOENT { //nolint:errorlint // what the kernel says of an empty path and no link
+	if err == unix.ENOENT {
 		err = unix.EINVAL
 	}
 	if err != nil {

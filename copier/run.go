@@ -34,7 +34,7 @@ type run struct {
 
 type inode struct{ dev, ino uint64 }
 
-func inodeOf(st *unix.Stat_t) inode { return inode{uint64(st.Dev), st.Ino} }
+func inodeOf(st *unix.Stat_t) inode { return inode{st.Dev, st.Ino} }
 
 // lateDir is a directory of the destination that gets its metadata when nothing
 // more is put into it.
@@ -109,7 +109,7 @@ func (r *run) closeQueues() {
 }
 
 func (r *run) walk(ctx context.Context, items []item) error {
-	d, err := r.destination(ctx, items)
+	d, err := r.destination()
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (r *run) queue(ctx context.Context, j *job) error {
 
 func (r *run) drop(j *job) {
 	if j.fd >= 0 {
-		unix.Close(j.fd)
+		closeFD(j.fd)
 	}
 	j.dir.drop()
 }

@@ -33,7 +33,7 @@ func CopyStream(ctx context.Context, dst *Root, dest string, f StreamFile) (Resu
 	}
 	r := newRun(Target{Root: dst, Path: dest, Workdir: f.Workdir}, nil, CopyOptions{Chown: &owner, DstIDs: f.IDs, NoDigest: true})
 	name := path.Base(path.Clean("/" + f.Name))
-	d, err := r.destination(ctx, nil)
+	d, err := r.destination()
 	if err != nil {
 		return Result{}, err
 	}

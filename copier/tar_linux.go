@@ -32,7 +32,7 @@ func (t *tarring) top(ctx context.Context, src *Root, name string) error {
 	if err != nil {
 		return src.fail("opening", name, err)
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (t *tarring) top(ctx context.Context, src *Root, name string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(dir)
+	defer closeFD(dir)
 	e, err := t.entryOf(dir, "", "", &st)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (t *tarring) subtree(ctx context.Context, up *tarNode, name string, lazy bo
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
@@ -194,7 +194,8 @@ func (t *tarring) regular(e *tarEntry, at int, name string, st *unix.Stat_t) err
 		t.links[inodeOf(st)] = e.header.Name
 	}
 	flags := unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
-	fd, err := -1, error(nil)
+	var fd int
+	var err error
 	if name == "" {
 		fd, err = unix.Open(procPath(at), flags|unix.O_CLOEXEC, 0)
 	} else {
@@ -213,7 +214,7 @@ func (t *tarring) regular(e *tarEntry, at int, name string, st *unix.Stat_t) err
 		err = t.xattrs(e.header, fd)
 	}
 	if err != nil {
-		unix.Close(fd)
+		closeFD(fd)
 		return err
 	}
 	e.fd = fd
@@ -238,7 +239,7 @@ func (t *tarring) xattrs(h *tar.Header, fd int) error {
 // write writes an entry and closes its file.
 func (t *tarring) write(ctx context.Context, e *tarEntry) error {
 	if e.fd >= 0 {
-		defer unix.Close(e.fd)
+		defer closeFD(e.fd)
 	}
 	if err := t.out.WriteHeader(e.header); err != nil {
 		return err

@@ -92,7 +92,7 @@ func (r *run) linked(ctx context.Context, j *job, st *unix.Stat_t) error {
 	if known {
 		done, err := r.linkTo(first, j.dir.dst, j.name)
 		if (done || err != nil) && j.fd >= 0 {
-			unix.Close(j.fd)
+			closeFD(j.fd)
 		}
 		if err != nil {
 			return fmt.Errorf("linking %q to %q: %w", j.entry.path, first.where, err)
@@ -247,11 +247,11 @@ func makeSpecial(dir int, name string, s special) (made bool, err error) {
 		return unix.Mknodat(dir, name, s.mode&unix.S_IFMT|0o600, int(s.rdev))
 	}
 	err = create(name)
-	if err == unix.EEXIST { //nolint:errorlint // a system call returns a bare errno
+	if err == unix.EEXIST {
 		err = replace(dir, name, create)
 	}
 	device := s.mode&unix.S_IFMT == unix.S_IFCHR || s.mode&unix.S_IFMT == unix.S_IFBLK
-	if err == unix.EPERM && device { //nolint:errorlint // a system call returns a bare errno
+	if err == unix.EPERM && device {
 		return false, nil
 	}
 	if err != nil {

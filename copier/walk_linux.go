@@ -28,7 +28,7 @@ type place struct {
 	created []string // directories made, outermost first
 }
 
-func (p place) close() { unix.Close(p.dir) }
+func (p place) close() { closeFD(p.dir) }
 
 // walker resolves a path with one descriptor for every directory it is in, so
 // that ".." is a step back on its own way and never a question to the disk.
@@ -79,7 +79,7 @@ func (w *walker) push(fd int, name string) {
 // back leaves n directories; the root is never left.
 func (w *walker) back(n int) {
 	for ; n > 0 && len(w.fds) > 1; n-- {
-		unix.Close(w.top())
+		closeFD(w.top())
 		w.fds, w.names = w.fds[:len(w.fds)-1], w.names[:len(w.names)-1]
 	}
 }
@@ -96,7 +96,7 @@ func (w *walker) step() (*place, error) {
 	}
 	last := len(w.todo) == 0
 	fd, err := openAt(w.top(), name, unix.O_PATH, 0)
-	if err == unix.ENOENT { //nolint:errorlint // a system call returns a bare errno
+	if err == unix.ENOENT {
 		return w.absent(name, last)
 	}
 	if err != nil {
@@ -104,18 +104,18 @@ func (w *walker) step() (*place, error) {
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
+		closeFD(fd)
 		return nil, err
 	}
 	switch {
 	case isType(&st, unix.S_IFDIR):
 		w.push(fd, name)
 		return nil, nil
-	case isType(&st, unix.S_IFLNK) && !(last && w.how.keepLast):
-		defer unix.Close(fd)
+	case isType(&st, unix.S_IFLNK) && (!last || !w.how.keepLast):
+		defer closeFD(fd)
 		return nil, w.follow(fd)
 	}
-	unix.Close(fd)
+	closeFD(fd)
 	if !last || w.how.all {
 		return nil, fmt.Errorf("%q already exists but is not a directory: %w", "/"+strings.Join(append(w.names, name), "/"), unix.ENOTDIR)
 	}
@@ -161,7 +161,7 @@ func (w *walker) absent(name string, last bool) (*place, error) {
 // makeDir makes and opens one directory; one that appeared meanwhile is taken as it is.
 func makeDir(parent int, name string, o MkdirOptions) (fd int, made bool, err error) {
 	err = unix.Mkdirat(parent, name, 0o700)
-	if err != nil && err != unix.EEXIST { //nolint:errorlint // a system call returns a bare errno
+	if err != nil && err != unix.EEXIST {
 		return -1, false, err
 	}
 	made = err == nil
@@ -170,7 +170,7 @@ func makeDir(parent int, name string, o MkdirOptions) (fd int, made bool, err er
 		return fd, false, err
 	}
 	if err := o.meta().applyTo(fd); err != nil {
-		unix.Close(fd)
+		closeFD(fd)
 		return -1, true, err
 	}
 	return fd, true, nil

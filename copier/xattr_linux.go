@@ -38,7 +38,7 @@ func wantedXattr(name string) bool {
 func xattrsOf(list func([]byte) (int, error), get func(string, []byte) (int, error)) ([]xattr, error) {
 	var small [512]byte
 	names, err := growing(small[:], list)
-	if err == unix.ENOTSUP || err == unix.EPERM { //nolint:errorlint // a system call returns a bare errno
+	if err == unix.ENOTSUP || err == unix.EPERM {
 		return nil, nil
 	}
 	if err != nil {
@@ -53,13 +53,13 @@ func xattrsOf(list func([]byte) (int, error), get func(string, []byte) (int, err
 			continue
 		}
 		value, err := growing(make([]byte, 128), func(buf []byte) (int, error) { return get(name, buf) })
-		switch err { //nolint:errorlint // a system call returns a bare errno
-		case nil:
-			found = append(found, xattr{name, value})
-		case unix.ENODATA, unix.EPERM, unix.EACCES, unix.ENOTSUP:
-		default:
+		if err == unix.ENODATA || err == unix.EPERM || err == unix.EACCES || err == unix.ENOTSUP {
+			continue
+		}
+		if err != nil {
 			return nil, fmt.Errorf("reading its extended attribute %q: %w", name, err)
 		}
+		found = append(found, xattr{name, value})
 	}
 	slices.SortFunc(found, func(a, b xattr) int { return strings.Compare(a.name, b.name) })
 	return found, nil
@@ -72,8 +72,8 @@ func growing(buf []byte, call func([]byte) (int, error)) ([]byte, error) {
 		switch {
 		case err == nil:
 			return buf[:n], nil
-		case err == unix.EINTR: //nolint:errorlint // a system call returns a bare errno
-		case err != unix.ERANGE: //nolint:errorlint // a system call returns a bare errno
+		case err == unix.EINTR:
+		case err != unix.ERANGE:
 			return nil, err
 		default:
 			buf = make([]byte, 4*len(buf))
@@ -83,6 +83,10 @@ func growing(buf []byte, call func([]byte) (int, error)) ([]byte, error) {
 
 // fdXattrs reads those of an open file or directory.
 func fdXattrs(fd int) ([]xattr, error) {
+	// Most files have none, and asking for the size needs no memory.
+	if n, err := unix.Flistxattr(fd, nil); err == nil && n == 0 {
+		return nil, nil
+	}
 	return xattrsOf(
 		func(buf []byte) (int, error) { return unix.Flistxattr(fd, buf) },
 		func(name string, buf []byte) (int, error) { return unix.Fgetxattr(fd, name, buf) })
@@ -91,13 +95,8 @@ func fdXattrs(fd int) ([]xattr, error) {
 // refused decides about an attribute that could not be written. Inside a user
 // namespace the kernel keeps some to itself, and file systems may know none.
 func (x xattr) refused(err error) error {
-	switch err { //nolint:errorlint // a system call returns a bare errno
-	case nil, unix.EPERM:
+	if err == nil || err == unix.EPERM || err == unix.ENOTSUP && x.name != capability {
 		return nil
-	case unix.ENOTSUP:
-		if x.name != capability {
-			return nil
-		}
 	}
 	return fmt.Errorf("writing its extended attribute %q: %w", x.name, err)
 }
