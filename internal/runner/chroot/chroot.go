@@ -144,8 +144,8 @@ func (r *run) openEvents() (*os.File, error) {
 	}
 	// Ours may be waited for by the runtime's poller; theirs stays blocking.
 	if err := unix.SetNonblock(pair[0], true); err != nil {
-		unix.Close(pair[0])
-		unix.Close(pair[1])
+		closeFD(pair[0])
+		closeFD(pair[1])
 		return nil, fmt.Errorf("making a socket: %w", err)
 	}
 	r.events = os.NewFile(uintptr(pair[0]), "events")
@@ -226,6 +226,8 @@ func (r *run) follow() error {
 			return exitError(e)
 		case eventNoProc:
 			return errNoProc
+		case eventNotStarted:
+			return &runner.StartError{Command: r.spec.Process.Args[0], Reason: e.Error}
 		case eventError:
 			select {
 			case err := <-r.compiled:

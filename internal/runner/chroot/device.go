@@ -50,7 +50,7 @@ func (c *container) makeDevices() error {
 	if err != nil {
 		return fmt.Errorf("opening /dev: %w", err)
 	}
-	defer unix.Close(dev)
+	defer closeFD(dev)
 	for _, link := range standardLinks {
 		err := unix.Symlinkat(link[0], dev, link[1])
 		if err != nil && !errors.Is(err, unix.EEXIST) {
@@ -70,7 +70,7 @@ func (c *container) makeDevice(d specs.LinuxDevice) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(dir)
+	defer closeFD(dir)
 	name, mode := path.Base(d.Path), uint32(0o666)
 	if d.FileMode != nil {
 		mode = uint32(d.FileMode.Perm())
@@ -111,12 +111,12 @@ func (c *container) showDevice(name string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(source)
+	defer closeFD(source)
 	target, err := c.root.target(name, false)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(target)
+	defer closeFD(target)
 	return c.coverWith(target, source)
 }
 
@@ -145,7 +145,7 @@ func (c *container) terminal() (master, peer int, err error) {
 		peer, err = openPeer(master, flags)
 	}
 	if err != nil {
-		unix.Close(master)
+		closeFD(master)
 		return -1, -1, fmt.Errorf("unlocking a terminal: %w", err)
 	}
 	if !ownDev(c.Spec) {
@@ -156,12 +156,12 @@ func (c *container) terminal() (master, peer int, err error) {
 	if err != nil {
 		return master, peer, fmt.Errorf("making the console: %w", err)
 	}
-	defer unix.Close(target)
+	defer closeFD(target)
 	console, err := clone(peer, false)
 	if err != nil {
 		return master, peer, err
 	}
-	defer unix.Close(console)
+	defer closeFD(console)
 	return master, peer, attach(console, target)
 }
 
@@ -181,7 +181,7 @@ func loopbackUp() error {
 	if err != nil {
 		return fmt.Errorf("switching on the loopback interface: %w", err)
 	}
-	defer unix.Close(socket)
+	defer closeFD(socket)
 	request, err := unix.NewIfreq("lo")
 	if err != nil {
 		return fmt.Errorf("switching on the loopback interface: %w", err)

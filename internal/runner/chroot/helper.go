@@ -28,7 +28,7 @@ func work() error {
 	if err != nil {
 		return h.tell(err)
 	}
-	if err := send(eventFD, event{Kind: eventStarted}, -1); err != nil {
+	if err := send(event{Kind: eventStarted}, -1); err != nil {
 		h.killAll()
 		return err
 	}
@@ -40,16 +40,19 @@ func work() error {
 	if status.Signaled() {
 		result.Signal = int(status.Signal())
 	}
-	return send(eventFD, result, -1)
+	return send(result, -1)
 }
 
 // tell reports why the command was not started.
 func (h *helper) tell(err error) error {
 	e := event{Kind: eventError, Error: err.Error()}
-	if errors.Is(err, errNoProc) {
+	switch {
+	case errors.Is(err, errNoProc):
 		e.Kind = eventNoProc
+	case errors.Is(err, errStart):
+		e.Kind = eventNotStarted
 	}
-	return send(eventFD, e, -1)
+	return send(e, -1)
 }
 
 // begin reads the configuration and arranges for the end.
@@ -66,7 +69,7 @@ func (h *helper) begin() error {
 	if err := h.input.Decode(&h.config); err != nil {
 		return fmt.Errorf("reading the configuration: %w", err)
 	}
-	if err := h.orphanage.open(h.HostPIDs); err != nil {
+	if err := h.adopt(h.HostPIDs); err != nil {
 		return err
 	}
 	go h.watch()
@@ -112,13 +115,13 @@ func (h *helper) start() (int, error) {
 	if err := h.input.Decode(&p.Filter); err != nil {
 		return 0, fmt.Errorf("reading the seccomp filter: %w", err)
 	}
-	unix.Close(configFD)
+	closeFD(configFD)
 	pid, err := spawn(p)
 	if err != nil {
-		return 0, explain(err, p)
+		return 0, err
 	}
 	if h.Terminal {
-		unix.Close(p.Stdio[0]) // else the terminal would outlive the command
+		closeFD(p.Stdio[0]) // else the terminal would outlive the command
 	}
 	return pid, nil
 }
@@ -130,7 +133,7 @@ func (h *helper) giveTerminal(p *plan) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(master)
+	defer closeFD(master)
 	if size := h.Spec.Process.ConsoleSize; size != nil {
 		// Best effort: the caller sets it again from its own terminal.
 		_ = unix.IoctlSetWinsize(master, unix.TIOCSWINSZ, windowSize(size))
@@ -141,7 +144,7 @@ func (h *helper) giveTerminal(p *plan) error {
 	}
 	p.Stdio = [3]int{peer, peer, peer}
 	p.Session = true
-	return send(eventFD, event{Kind: eventTerminal}, master)
+	return send(event{Kind: eventTerminal}, master)
 }
 
 func windowSize(b *specs.Box) *unix.Winsize {

@@ -41,7 +41,7 @@ const bpfInstructionSize = 8
 // event is what the helper says about the command.
 type event struct {
 	Kind   eventKind
-	Error  string // of eventError
+	Error  string // of eventError and eventNotStarted
 	Code   int    // of eventExit
 	Signal int    // of eventExit; 0 unless a signal ended the command
 }
@@ -52,15 +52,17 @@ const (
 	eventTerminal eventKind = "terminal" // a descriptor comes with it
 	eventStarted  eventKind = "started"
 	eventExit     eventKind = "exit"
-	eventError    eventKind = "error"   // it could not be started
+	eventError    eventKind = "error"   // the run could not be prepared
 	eventNoProc   eventKind = "no-proc" // no fresh /proc in the new PID namespace
+
+	eventNotStarted eventKind = "not-started" // the command could not be started
 )
 
 // maxEvent bounds a packet: an error message is the longest.
 const maxEvent = 64 << 10
 
-// send sends an event and, if fd is not negative, a descriptor.
-func send(socket int, e event, fd int) error {
+// send sends our caller an event and, if fd is not negative, a descriptor.
+func send(e event, fd int) error {
 	if len(e.Error) > maxEvent/8 { // JSON may need 6 bytes for one
 		e.Error = e.Error[:maxEvent/8]
 	}
@@ -72,7 +74,7 @@ func send(socket int, e event, fd int) error {
 	if fd >= 0 {
 		rights = unix.UnixRights(fd)
 	}
-	if err := unix.Sendmsg(socket, data, rights, nil, unix.MSG_NOSIGNAL); err != nil {
+	if err := unix.Sendmsg(eventFD, data, rights, nil, unix.MSG_NOSIGNAL); err != nil {
 		return fmt.Errorf("sending an event: %w", err)
 	}
 	return nil

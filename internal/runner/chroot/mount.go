@@ -28,7 +28,7 @@ func clonePath(path string, flat bool) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("opening %q: %w", path, err)
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	return clone(fd, flat)
 }
 
@@ -65,7 +65,7 @@ func create(fstype, source string, o mountOptions) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("opening file system %q: %w", fstype, err)
 	}
-	defer unix.Close(fs)
+	defer closeFD(fs)
 	if source != "" && fstype != "overlay" { // an overlay has only its layers
 		if err := unix.FsconfigSetString(fs, "source", source); err != nil {
 			return -1, fmt.Errorf("naming file system %q: %w%s", fstype, err, complaint(fs))
@@ -93,7 +93,7 @@ func create(fstype, source string, o mountOptions) (int, error) {
 		return mount, nil
 	}
 	if err := change(mount, mountOptions{Propagation: o.Propagation}); err != nil {
-		unix.Close(mount)
+		closeFD(mount)
 		return -1, err
 	}
 	return mount, nil
@@ -108,3 +108,7 @@ func complaint(fs int) string {
 	}
 	return " (" + strings.TrimSpace(string(buf[2:n])) + ")" // "e overlay: ..."
 }
+
+// closeFD closes a descriptor that nothing was written through, so that its
+// error says nothing.
+func closeFD(fd int) { _ = unix.Close(fd) }

@@ -15,9 +15,9 @@ type orphanage struct {
 	proc *os.File // the host's /proc; nil where we are process 1
 }
 
-// open prepares for orphans. Where we are process 1 they come to us anyway and
+// adopt prepares for orphans. Where we are process 1 they come to us anyway and
 // end with us.
-func (o *orphanage) open(hostPIDs bool) error {
+func (o *orphanage) adopt(hostPIDs bool) error {
 	if !hostPIDs {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (o *orphanage) parent(pid string) int {
 	if err != nil {
 		return 0
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	buf := make([]byte, 512)
 	n, err := unix.Read(fd, buf)
 	if err != nil {

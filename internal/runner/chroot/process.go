@@ -158,14 +158,25 @@ func setgroupsDenied() bool {
 	return err == nil && strings.TrimSpace(string(data)) == "deny"
 }
 
+// errStart is in all errors that say that a command could not be started.
+var errStart = errors.New("not started")
+
+// startError is such an error, and nothing but its own words.
+type startError struct{ error }
+
+func (startError) Is(target error) bool { return target == errStart }
+
 // explain makes the error of a start say what the usual mistakes are.
-func explain(err error, p *plan) error {
-	name := p.Args[0]
+func explain(doing string, errno unix.Errno, p *plan) error {
 	switch {
-	case errors.Is(err, unix.ENOENT) && !strings.Contains(name, "/") && strings.HasPrefix(err.Error(), "executing"):
-		return fmt.Errorf("executing %q: executable file not found in $PATH", name)
-	case errors.Is(err, unix.ENOEXEC):
-		return fmt.Errorf("%w: it is for another machine, or a script without a first line such as \"#!/bin/sh\"", err)
+	case doing != "":
+		return startError{fmt.Errorf("%s: %w", doing, errno)}
+	case errno == unix.ENOENT && !strings.Contains(p.Args[0], "/"):
+		return startError{errors.New("executable file not found in $PATH")}
+	case errno == unix.ENOENT:
+		return startError{fmt.Errorf("%w (it, or the interpreter that it names)", errno)}
+	case errno == unix.ENOEXEC:
+		return startError{fmt.Errorf("%w: it is for another machine, or a script without a first line such as \"#!/bin/sh\"", errno)}
 	}
-	return err
+	return startError{errno}
 }

@@ -69,7 +69,7 @@ type walk struct {
 
 func (w *walk) close() {
 	for _, fd := range w.stack {
-		unix.Close(fd)
+		closeFD(fd)
 	}
 }
 
@@ -92,7 +92,7 @@ func (w *walk) step() error {
 		return nil
 	case "..":
 		if len(w.stack) > 1 {
-			unix.Close(here)
+			closeFD(here)
 			w.stack = w.stack[:len(w.stack)-1]
 		}
 		return nil
@@ -152,12 +152,12 @@ func (w *walk) follow() error {
 	if err != nil {
 		return err
 	}
-	unix.Close(here)
+	closeFD(here)
 	w.stack = w.stack[:len(w.stack)-1]
 	link := string(buf[:n])
 	if strings.HasPrefix(link, "/") {
 		for _, fd := range w.stack[1:] {
-			unix.Close(fd)
+			closeFD(fd)
 		}
 		w.stack = w.stack[:1]
 	}

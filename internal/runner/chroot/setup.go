@@ -65,7 +65,7 @@ func (c *container) joinNamespaces() error {
 			return fmt.Errorf("opening the %s namespace %q: %w", ns.Type, ns.Path, err)
 		}
 		err = unix.Setns(fd, flag)
-		unix.Close(fd)
+		closeFD(fd)
 		if err != nil {
 			return fmt.Errorf("joining the %s namespace %q: %w", ns.Type, ns.Path, err)
 		}
@@ -83,7 +83,7 @@ func (c *container) separate() error {
 	if err != nil {
 		return fmt.Errorf("opening the old root: %w", err)
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	if err := attach(rootFD, fd); err != nil {
 		return fmt.Errorf("mounting the root file system: %w", err)
 	}
@@ -162,12 +162,12 @@ func (c *container) mount(m specs.Mount, source int) error {
 			return err
 		}
 	}
-	defer unix.Close(source)
+	defer closeFD(source)
 	target, err := c.root.target(m.Destination, isDir(source))
 	if err != nil {
 		return err
 	}
-	defer unix.Close(target)
+	defer closeFD(target)
 	if o.CopyUp && isDir(target) {
 		if err := copyUp(target, source); err != nil {
 			return err
@@ -201,6 +201,11 @@ func (c *container) fresh(m specs.Mount, o mountOptions) (int, error) {
 		source = m.Type
 	}
 	fd, err := create(m.Type, source, o)
+	if m.Type == "devpts" && errors.Is(err, unix.EINVAL) {
+		// The group of terminals (5) may have no id in our user namespace.
+		o.Data = slices.DeleteFunc(o.Data, func(v string) bool { return strings.HasPrefix(v, "gid=") })
+		fd, err = create(m.Type, source, o)
+	}
 	if err == nil || m.Type != "proc" && m.Type != "sysfs" {
 		return fd, err
 	}
@@ -218,7 +223,7 @@ func (c *container) fresh(m specs.Mount, o mountOptions) (int, error) {
 	o.Set |= unix.MOUNT_ATTR_RDONLY
 	o.Propagation = unix.MS_PRIVATE
 	if err := change(fd, mountOptions{Set: o.Set, Propagation: o.Propagation}); err != nil {
-		unix.Close(fd)
+		closeFD(fd)
 		return -1, err
 	}
 	return fd, nil
@@ -239,7 +244,7 @@ func (c *container) hide() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(null)
+	defer closeFD(null)
 	empty, err := create("tmpfs", "tmpfs", mountOptions{
 		Set:  unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,
 		Data: []string{"size=0", "mode=755"},
@@ -247,7 +252,7 @@ func (c *container) hide() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(empty)
+	defer closeFD(empty)
 	for _, name := range c.Spec.Linux.MaskedPaths {
 		if err := c.cover(name, empty, null); err != nil {
 			return fmt.Errorf("masking %q: %w", name, err)
@@ -265,7 +270,7 @@ func (c *container) protect(name string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(target)
+	defer closeFD(target)
 	return c.coverWith(target, target)
 }
 
@@ -278,7 +283,7 @@ func (c *container) cover(name string, dir, file int) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(target)
+	defer closeFD(target)
 	if isDir(target) {
 		return c.coverWith(target, dir)
 	}
@@ -291,7 +296,7 @@ func (c *container) coverWith(target, fd int) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(mount)
+	defer closeFD(mount)
 	if err := change(mount, mountOptions{Set: unix.MOUNT_ATTR_RDONLY, Propagation: unix.MS_PRIVATE}); err != nil {
 		return err
 	}
@@ -354,6 +359,6 @@ func (c *container) enter() error {
 	if err := unix.Chdir("/"); err != nil {
 		return fmt.Errorf("changing to the root: %w", err)
 	}
-	unix.Close(c.devices)
+	closeFD(c.devices)
 	return unix.Close(int(c.root))
 }

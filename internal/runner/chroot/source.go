@@ -84,7 +84,7 @@ func openBind(path string, o mountOptions) (*os.File, error) {
 		return nil, err
 	}
 	if err := change(fd, o); err != nil {
-		unix.Close(fd)
+		closeFD(fd)
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), path), nil
@@ -99,26 +99,36 @@ func openSelf() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening our binary: %w", err)
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	if tree, err := clone(fd, true); err == nil {
 		if err := change(tree, mountOptions{Set: unix.MOUNT_ATTR_RDONLY, Propagation: unix.MS_PRIVATE}); err == nil {
 			return os.NewFile(uintptr(tree), self), nil
 		}
-		unix.Close(tree)
+		closeFD(tree)
 	}
 	// It is not in our mount namespace: started from memory, or re-executed.
 	return copySelf(self)
 }
 
-// copySelf makes a copy of our binary in sealed memory, or opens it if that is
-// what it is already.
+// protected tells whether a file is on a read-only mount or sealed.
+func protected(fd int) bool {
+	var fs unix.Statfs_t
+	if unix.Fstatfs(fd, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0 {
+		return true
+	}
+	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
+	return err == nil && seals&unix.F_SEAL_WRITE != 0
+}
+
+// copySelf makes a copy of our binary in sealed memory, or opens it if it is
+// safe already.
 func copySelf(self string) (*os.File, error) {
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	source, err := os.Open(self)
 	if err != nil {
 		return nil, fmt.Errorf("opening our binary: %w", err)
 	}
-	if got, err := unix.FcntlInt(source.Fd(), unix.F_GET_SEALS, 0); err == nil && got&unix.F_SEAL_WRITE != 0 {
+	if protected(int(source.Fd())) {
 		return source, nil
 	}
 	defer source.Close()

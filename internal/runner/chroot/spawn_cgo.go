@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// doing says what the child did when it failed, by enum spawn_step.
+// doing says what the child did when it failed, by enum spawn_step. It is empty
+// if all was done but the last step.
 func doing(step C.int32_t, p *plan) string {
 	switch step {
 	case C.STEP_FORK:
@@ -43,7 +44,7 @@ func doing(step C.int32_t, p *plan) string {
 	case C.STEP_PRIVS:
 		return "giving up privileges"
 	}
-	return fmt.Sprintf("executing %q", p.Args[0])
+	return "" // executing it, which is what all of this is about
 }
 
 // spawn starts the process that p describes, with the credentials, labels and
@@ -78,7 +79,7 @@ func spawn(p *plan) (int, error) {
 	if pid >= 0 {
 		return int(pid), nil
 	}
-	return 0, fmt.Errorf("%s: %w", doing(failure.step, p), unix.Errno(failure.err))
+	return 0, explain(doing(failure.step, p), unix.Errno(failure.err), p)
 }
 
 func cBool(b bool) C.int {

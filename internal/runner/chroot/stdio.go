@@ -17,6 +17,7 @@ import (
 type streams struct {
 	child   [3]*os.File // what the helper starts with
 	input   *os.File    // our end of the command's input; nil if that is empty
+	last    []byte      // what a terminal takes for the end of the input
 	outputs []output
 	wg      sync.WaitGroup
 	stop    [2]*os.File // closing the second ends the reading of input
@@ -128,7 +129,7 @@ func (r *streams) relay(s runner.Stdio) {
 	}
 	r.outputs = nil
 	if r.input != nil {
-		go r.feed(s.In, r.input, nil) // may hang in a reader that is not a file
+		go r.feed(s.In, r.input) // may hang in a reader that is not a file
 		r.input = nil
 	}
 }
@@ -147,7 +148,7 @@ func (r *streams) drain(o output) {
 }
 
 // feed copies the caller's input to the command until one of them ends.
-func (r *streams) feed(from io.Reader, to *os.File, last []byte) {
+func (r *streams) feed(from io.Reader, to *os.File) {
 	defer to.Close()
 	buf := make([]byte, 32<<10)
 	for r.readable(from) {
@@ -161,8 +162,8 @@ func (r *streams) feed(from io.Reader, to *os.File, last []byte) {
 			break
 		}
 	}
-	if len(last) > 0 {
-		_, _ = to.Write(last) // the command may be gone
+	if len(r.last) > 0 {
+		_, _ = to.Write(r.last) // the command may be gone
 	}
 }
 

@@ -26,13 +26,13 @@ func (r *streams) relayTerminal(s runner.Stdio, master *os.File) error {
 	if out == nil {
 		out = discard{}
 	}
-	if s.In != nil {
+	if s.In != nil { // fed when the command runs
 		fd, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			master.Close()
 			return fmt.Errorf("sharing the terminal: %w", err)
 		}
-		go r.feed(s.In, os.NewFile(uintptr(fd), "terminal"), []byte{endOfInput})
+		r.input, r.last = os.NewFile(uintptr(fd), "terminal"), []byte{endOfInput}
 	}
 	r.wg.Go(func() { r.drain(output{from: master, to: out}) })
 	return nil
@@ -71,7 +71,7 @@ func (r *streams) adopt(terminal, master *os.File) error {
 		signal.Stop(changes)
 		close(changes)
 		<-done
-		unix.Close(size)
+		closeFD(size)
 		_ = term.Restore(fd, state)
 	}
 	return nil

@@ -69,7 +69,7 @@ func TestTarget(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer unix.Close(fd)
+			defer closeFD(fd)
 			got, err := tree(fd).target(c.name, c.dir)
 			if c.want == "" {
 				if err == nil {
@@ -80,7 +80,7 @@ func TestTarget(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer unix.Close(got)
+			defer closeFD(got)
 			var here, there unix.Stat_t
 			if err := unix.Fstat(got, &here); err != nil {
 				t.Fatal(err)
