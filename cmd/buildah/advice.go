@@ -14,7 +14,7 @@ import (
 
 const (
 	statusFailed = 125 // everything that is our failure, not a command's
-	statusStart  = 1   // the configuration could not be read
+	statusStart  = 1   // the configuration could not be read, or a command not be started
 )
 
 // statusError carries an exit status that is not the usual one.

@@ -158,7 +158,6 @@ func (f *buildFlags) settleContainer(p *program, e *builder.Engine, o *imagebuil
 		return err
 	}
 	ct.CapAdd, ct.CapDrop = f.creation.capAdd, f.creation.capDrop
-	ct.DefaultMountsFile = p.global.defaultMountsFile
 	if f.creation.namespaces.network == builder.NetworkDisabled {
 		o.Network = "none"
 	}

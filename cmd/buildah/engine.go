@@ -37,15 +37,15 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	if err != nil {
 		return statusError{status: statusStart, cause: err}
 	}
-	temp, err := p.temporaryDirectory(conf)
-	if err != nil {
-		return err
-	}
 	st, err := p.openStore()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	temp, err := p.temporaryDirectory(conf, st)
+	if err != nil {
+		return err
+	}
 	e := &builder.Engine{Store: st, Config: conf, Warn: logrus.Warnf}
 	e.Host = p.host(temp, st)
 	e.Host.Rootless, e.Host.UID = process.Rootless(), process.InvokingUID()
@@ -60,6 +60,9 @@ func (p *program) configuration() (containersconf.Config, error) {
 	conf, err := containersconf.Load(os.LookupEnv, os.Getuid())
 	if err != nil {
 		return conf, err
+	}
+	if m := p.global.cgroupManager; m != "" {
+		conf.CgroupManager = m
 	}
 	for _, item := range conf.Env {
 		name, value, ok := strings.Cut(item, "=")
@@ -77,12 +80,17 @@ func (p *program) configuration() (containersconf.Config, error) {
 
 // temporaryDirectory resolves where big temporary files go, and exports it: the
 // libraries and the programs that we start read TMPDIR.
-func (p *program) temporaryDirectory(conf containersconf.Config) (string, error) {
+func (p *program) temporaryDirectory(conf containersconf.Config, st *store.Store) (string, error) {
 	dir := p.env("TMPDIR")
 	switch configured := conf.ImageCopyTmpDir; {
 	case dir != "":
-	case configured == "", configured == "storage":
+	case configured == "":
 		dir = "/var/tmp"
+	case configured == "storage":
+		dir = filepath.Join(st.GraphRoot(), "tmp")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", fmt.Errorf("making the temporary directory: %w", err)
+		}
 	case !filepath.IsAbs(configured):
 		return "", fmt.Errorf("reading image_copy_tmp_dir of containers.conf: %q is not an absolute path", configured)
 	default:

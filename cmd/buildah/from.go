@@ -57,7 +57,6 @@ func (p *program) from(c *cli.Context, e *builder.Engine, f *fromFlags) (err err
 		return err
 	}
 	o.CapAdd, o.CapDrop = f.creation.capAdd, f.creation.capDrop
-	o.DefaultMountsFile = p.global.defaultMountsFile
 	p.report(e, f.quiet)
 	if !f.quiet {
 		o.Step = func(n int, text string) { fmt.Fprintf(p.stderr, "STEP %d: %s\n", n, text) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sirupsen/logrus"
@@ -16,10 +17,9 @@ type globals struct {
 
 	registriesConf, registriesConfDir, shortNameAliases string
 
-	uidMap, gidMap    []string
-	cgroupManager     string
-	defaultMountsFile string
-	log               logFlags
+	uidMap, gidMap []string
+	cgroupManager  string
+	log            logFlags
 }
 
 type logFlags struct {
@@ -31,11 +31,16 @@ type logFlags struct {
 func (p *program) globalFlags() []cli.Flag {
 	g := &p.global
 	g.log.level = "warn"
-	return asFlags([]*option{
-		textOption("cgroup-manager", "NAME", &g.cgroupManager, "how the OCI runtime makes cgroups: cgroupfs or systemd"),
+	return asFlags(refuse([]refusal{{name: "default-mounts-file", word: "FILE", instead: "mount the directories with --volume"}}), []*option{
+		newOption("cgroup-manager", "NAME", "how the OCI runtime makes cgroups: cgroupfs or systemd", func(s string) error {
+			if s != "cgroupfs" && s != "systemd" {
+				return errors.New("it is cgroupfs or systemd")
+			}
+			g.cgroupManager = s
+			return nil
+		}),
 		textOption("cpu-profile", "FILE", &g.log.cpuProfile, "write a CPU profile to FILE").hide(),
 		boolOption("debug", &g.log.debug, "the same as --log-level=debug").hide(),
-		textOption("default-mounts-file", "FILE", &g.defaultMountsFile, "read mounts.conf from FILE").hide(),
 		textOption("imagestore", "DIR", &g.imageStore, "keep images in DIR, apart from containers"),
 		textOption("log-level", "LEVEL", &g.log.level, "log what is at least this grave: trace, debug, info, warn, error, fatal or panic"),
 		textOption("memory-profile", "FILE", &g.log.memoryProfile, "write a heap profile to FILE").hide(),

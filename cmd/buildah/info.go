@@ -1,10 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -34,7 +35,7 @@ func (p *program) infoCommand() *cli.Command {
 		Before: takes(0, 0),
 		Action: func(c *cli.Context) error {
 			return p.withEngine(c, func(e *builder.Engine) error {
-				facts, err := gatherInfo(e)
+				facts, err := gatherInfo(c.Context, e)
 				if err != nil {
 					return err
 				}
@@ -56,8 +57,8 @@ func (p *program) infoCommand() *cli.Command {
 // facts are nested maps, so that templates name them as scripts know them.
 type facts = map[string]any
 
-func gatherInfo(e *builder.Engine) (facts, error) {
-	host, err := hostInfo(e)
+func gatherInfo(ctx context.Context, e *builder.Engine) (facts, error) {
+	host, err := hostInfo(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func debugInfo() facts {
 	return facts{"buildah version": v.Version, "compiler": runtime.Compiler, "git commit": v.GitCommit, "go version": v.GoVersion}
 }
 
-func hostInfo(e *builder.Engine) (facts, error) {
+func hostInfo(ctx context.Context, e *builder.Engine) (facts, error) {
 	name, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("reading the host name: %w", err)
@@ -87,28 +88,19 @@ func hostInfo(e *builder.Engine) (facts, error) {
 		return nil, err
 	}
 	release, _ := keyedFile("/etc/os-release", "=") // a machine without it has no distribution to show
+	runtimeName, err := e.RuntimeName(ctx)
+	if runtimeName = filepath.Base(runtimeName); err != nil {
+		runtimeName = "" // then commands run under chroot isolation, and `run` says why
+	}
 	host := facts{
 		"Distribution": facts{"distribution": strings.Trim(release["ID"], `"`), "version": strings.Trim(release["VERSION_ID"], `"`)},
 		"MemTotal":     kilobytes(memory["MemTotal"]), "MemFree": kilobytes(memory["MemFree"]),
 		"SwapTotal": kilobytes(memory["SwapTotal"]), "SwapFree": kilobytes(memory["SwapFree"]),
-		"OCIRuntime": runtimeName(e), "arch": runtime.GOARCH, "cpus": runtime.NumCPU(), "hostname": name,
+		"OCIRuntime": runtimeName, "arch": runtime.GOARCH, "cpus": runtime.NumCPU(), "hostname": name,
 		"kernel": unix.ByteSliceToString(u.Release[:]), "os": runtime.GOOS, "rootless": e.Host.Rootless, "variant": imageconfig.Host().Variant,
 	}
 	host["uptime"], err = uptime()
 	return host, err
-}
-
-// runtimeName is the OCI runtime that `run` would use, "" when there is none.
-func runtimeName(e *builder.Engine) string {
-	for _, name := range []string{e.Host.Runtime, e.Config.Runtime, "crun", "runc"} {
-		if name == "" {
-			continue
-		}
-		if _, err := exec.LookPath(name); err == nil {
-			return name
-		}
-	}
-	return ""
 }
 
 // keyedFile reads lines of a key, a separator and a value.

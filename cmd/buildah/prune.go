@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,6 +26,11 @@ func (p *program) pruneCommand() *cli.Command {
 		Before: takes(0, 0),
 		Action: func(c *cli.Context) error {
 			return p.withEngine(c, func(e *builder.Engine) error {
+				// Cache mounts are kept here by every version of this program.
+				cache := filepath.Join(e.Host.TempDir, fmt.Sprintf("buildah-cache-%d", e.Host.UID))
+				if err := os.RemoveAll(cache); err != nil {
+					return fmt.Errorf("removing the caches: %w", err)
+				}
 				removed, err := e.Prune(c.Context, o)
 				return errors.Join(p.showRemoved(removed), err)
 			})

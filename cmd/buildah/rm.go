@@ -11,19 +11,19 @@ import (
 func (p *program) rmCommand() *cli.Command {
 	var all, force bool
 	return &cli.Command{
-		Name:        "rm",
-		Aliases:     []string{"delete"},
-		Usage:       "remove working containers",
-		ArgsUsage:   "CONTAINER ...",
+		Name:      "rm",
+		Aliases:   []string{"delete"},
+		Usage:     "remove working containers",
+		ArgsUsage: "CONTAINER ...",
 		Description: "Removes the named containers and writes the ID of each. It goes on after a failure. A container\n" +
 			"that is mounted is left alone, unless --force is given.",
-		Category:    containerGroup,
-		UsageText:   "buildah rm web\nbuildah rm --all --force",
-		Flags:       asFlags([]*option{
+		Category:  containerGroup,
+		UsageText: "buildah rm web\nbuildah rm --all --force",
+		Flags: asFlags([]*option{
 			boolOption("all,a", &all, "remove all working containers"),
 			boolOption("force,f", &force, "remove mounted containers too"),
 		}),
-		Before:      namesOrAll(&all),
+		Before: namesOrAll(&all),
 		Action: func(c *cli.Context) error {
 			return p.withEngine(c, func(e *builder.Engine) error {
 				return p.eachContainer(e, c.Args().Slice(), all, func(b *builder.Builder) error {
