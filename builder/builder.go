@@ -18,6 +18,9 @@ type Builder struct {
 	image  imageconfig.Image // the live configuration; record.OCIv1 and record.Docker when saved
 	owned  bool              // the interpreter's own: nobody else knows it
 	base   baseFacts
+	// shared says that a command ran without a PID namespace of its own: what it
+	// left running may still write, so the layer is copied.
+	shared bool
 }
 
 // baseFacts is what a commit wants to know of the base and the record does not say.
@@ -124,6 +127,19 @@ func (b *Builder) Save() error {
 		return fmt.Errorf("saving the record of %q: %w", b.Name(), err)
 	}
 	return nil
+}
+
+// Remove deletes the container. One that is mounted is left alone unless forced:
+// whoever mounted it may be working in there.
+func (b *Builder) Remove(ctx context.Context, force bool) error {
+	path, err := b.Mounted()
+	if err != nil {
+		return err
+	}
+	if path != "" && !force {
+		return fmt.Errorf("removing container %q: %w at %q", b.Name(), ErrMounted, path)
+	}
+	return b.Delete(ctx)
 }
 
 // Delete unmounts the container and removes it with everything in it.

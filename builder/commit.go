@@ -136,7 +136,7 @@ func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
 		ImageID: r.FromImageID, ImageName: r.FromImage, ImageDigest: r.baseDigest(), TopLayer: r.TopLayer,
 		Image: b.image, Annotations: r.Annotations, NoHistory: b.base.noHistory,
 	}
-	lo := layers.Options{Owned: b.owned, Clamp: o.Times.clamp()}
+	lo := layers.Options{Owned: b.owned && !b.shared, Clamp: o.Times.clamp()}
 	freeze := layers.Freeze
 	if o.Squash {
 		freeze = layers.Squash

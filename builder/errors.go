@@ -23,5 +23,8 @@ var (
 	ErrMounted = errors.New("container is mounted")
 )
 
+// StartError is a command that could not be started at all.
+type StartError = runner.StartError
+
 // ExitError is the status of a command that was run and failed.
 type ExitError = runner.ExitError

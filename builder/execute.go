@@ -54,7 +54,7 @@ func (x *execution) run(ctx context.Context) error {
 	if err := x.prepare(); err != nil {
 		return fmt.Errorf("running in %q: %w", x.Name(), err)
 	}
-	in, err := x.input()
+	in, err := x.input(ctx)
 	if err != nil {
 		return fmt.Errorf("running in %q: %w", x.Name(), err)
 	}
@@ -69,7 +69,14 @@ func (x *execution) run(ctx context.Context) error {
 		ID: filepath.Base(x.bundle), Spec: s, Bundle: x.bundle, Home: x.user.Home, NoPivot: x.o.Runtime.NoPivot || x.engine.Host.NoPivot,
 		Stdio: runner.Stdio{In: x.o.Stdio.In, Out: x.o.Stdio.Out, Err: x.o.Stdio.Err, Terminal: x.o.Stdio.Terminal},
 	}
-	return run.Run(ctx, job)
+	if pid := x.namespace("pid"); pid.Host || pid.Path != "" {
+		x.shared = true
+	}
+	err = run.Run(ctx, job)
+	if r, ok := run.(interface{ SharedPIDs() bool }); ok && r.SharedPIDs() {
+		x.shared = true
+	}
+	return err
 }
 
 // prepare makes the bundle and resolves in the root what the spec needs to know.
@@ -88,6 +95,9 @@ func (x *execution) prepare() (err error) {
 		x.workdir = path.Join("/", x.image.OCI.Config.WorkingDir, x.workdir)
 	}
 	if err := x.ensureWorkdir(); err != nil {
+		return err
+	}
+	if err := x.makeImageVolumes(); err != nil {
 		return err
 	}
 	x.network = x.chooseNetwork()
@@ -145,8 +155,8 @@ func (x *execution) namespace(kind string) Namespace {
 }
 
 // input gathers everything that the runtime spec is made of.
-func (x *execution) input() (spec.Input, error) {
-	mounts, err := x.mounts()
+func (x *execution) input(ctx context.Context) (spec.Input, error) {
+	mounts, err := x.mounts(ctx)
 	if err != nil {
 		return spec.Input{}, err
 	}

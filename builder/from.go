@@ -82,6 +82,9 @@ func (e *Engine) newBuilder(st State, o FromOptions) *Builder {
 	if r.FromImage == "" && st.ImageID != "" && st.transport != "" {
 		r.FromImage = st.transport
 	}
+	if r.Isolation == IsolationDefault {
+		r.Isolation = e.defaultIsolation()
+	}
 	if r.CommonBuildOpts == nil {
 		r.CommonBuildOpts = &CommonOptions{HTTPProxy: true}
 	}

@@ -1,17 +1,208 @@
 package builder
 
 import (
+	"context"
+	"fmt"
 	"os"
+	"path"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/mountflag"
 	"github.com/projectatomic/buildah/internal/spec"
 )
 
-// mounts are all mounts of a run besides those that every container has.
-func (x *execution) mounts() (spec.Mounts, error) {
+// mounts are all mounts of a run besides those that every container has: this
+// run's, the record's, and the files that we bind.
+func (x *execution) mounts(ctx context.Context) (spec.Mounts, error) {
+	m := mounting{execution: x, seen: map[string]bool{}}
+	for _, text := range x.o.Mounts.Volumes {
+		if err := m.volume(text); err != nil {
+			return spec.Mounts{}, err
+		}
+	}
+	for _, text := range x.o.Mounts.Mounts {
+		if err := m.mount(ctx, text); err != nil {
+			return spec.Mounts{}, err
+		}
+	}
+	for _, text := range x.record.CommonBuildOpts.Volumes {
+		v, err := mountflag.ParseVolume(text)
+		if err == nil && m.seen[v.Target] {
+			continue // this run's own wins
+		}
+		if err := m.volume(text); err != nil {
+			return spec.Mounts{}, err
+		}
+	}
 	files, err := x.boundFiles()
 	if err != nil {
 		return spec.Mounts{}, err
 	}
 	_, noShm := os.Stat("/dev/shm")
-	return spec.Mounts{Files: files, ShmSize: x.record.CommonBuildOpts.ShmSize, HasShm: noShm == nil}, nil
+	return spec.Mounts{
+		Volumes: m.all, Files: files, ShmSize: x.record.CommonBuildOpts.ShmSize, HasShm: noShm == nil,
+	}, nil
+}
+
+// makeImageVolumes makes the image's VOLUME paths where they are missing; they stay.
+func (x *execution) makeImageVolumes() error {
+	for volume := range x.image.OCI.Config.Volumes {
+		if !path.IsAbs(volume) {
+			continue
+		}
+		if _, err := x.root.Stat(volume); err == nil {
+			continue // it may be a file, such as /etc/hosts
+		}
+		if _, err := x.root.MkdirAll(volume, copier.MkdirOptions{Mode: 0o755}); err != nil {
+			return fmt.Errorf("making the volume %q: %w", volume, err)
+		}
+	}
+	return nil
+}
+
+// mounting collects the mounts that were asked for.
+type mounting struct {
+	*execution
+	all  []specs.Mount
+	seen map[string]bool // destinations
+}
+
+func (m *mounting) take(mount specs.Mount) error {
+	if m.seen[mount.Destination] {
+		return fmt.Errorf("duplicate mount destination %q", mount.Destination)
+	}
+	m.seen[mount.Destination] = true
+	m.all = append(m.all, mount)
+	return nil
+}
+
+// volume takes a --volume: a file or directory of the host.
+func (m *mounting) volume(text string) error {
+	v, err := mountflag.ParseVolume(text)
+	if err != nil {
+		return err
+	}
+	src, err := openHostSource(v.Source, v.NoDereference)
+	if err != nil {
+		return fmt.Errorf("volume %q: %w", text, err)
+	}
+	defer src.Close()
+	if err := m.prepareSource(src, v.Attributes); err != nil {
+		return fmt.Errorf("volume %q: %w", text, err)
+	}
+	source := v.Source
+	if v.Overlay {
+		if source, err = m.overlay(src, v.UpperDir, v.WorkDir); err != nil {
+			return fmt.Errorf("volume %q: %w", text, err)
+		}
+	}
+	return m.take(specs.Mount{Destination: v.Target, Type: "bind", Source: source, Options: append([]string{"rbind"}, v.Options()...)})
+}
+
+// mount takes a --mount of any kind.
+func (m *mounting) mount(ctx context.Context, text string) error {
+	rooted := m.o.Mounts.ContextDir != "" || m.o.Mounts.Context != nil
+	mf, err := mountflag.ParseMount(text, mountflag.Context{Workdir: firstNonEmpty(m.o.Process.Workdir, m.o.Mounts.Workdir), Rooted: rooted})
+	if err != nil {
+		return err
+	}
+	switch mf.Kind {
+	case mountflag.Tmpfs:
+		err = m.tmpfs(mf)
+	case mountflag.Cache:
+		err = m.cache(ctx, mf)
+	default:
+		err = m.bindMount(ctx, mf)
+	}
+	if err != nil {
+		return fmt.Errorf("mount %q: %w", text, err)
+	}
+	return nil
+}
+
+func (m *mounting) tmpfs(mf mountflag.Mount) error {
+	options := mf.Options()
+	if mf.Tmpfs.Size > 0 {
+		options = append(options, fmt.Sprintf("size=%d", mf.Tmpfs.Size))
+	}
+	if mf.Tmpfs.Mode != "" {
+		options = append(options, "mode="+mf.Tmpfs.Mode)
+	}
+	if mf.Tmpfs.CopyUp {
+		options = append(options, "tmpcopyup")
+	}
+	return m.take(specs.Mount{Destination: mf.Target, Type: "tmpfs", Source: "tmpfs", Options: options})
+}
+
+// bindMount takes a bind; what is written to one with rw is thrown away.
+func (m *mounting) bindMount(ctx context.Context, mf mountflag.Mount) error {
+	root, err := m.sourceRoot(ctx, mf.From)
+	if err != nil {
+		return err
+	}
+	var src *os.File
+	if root == nil {
+		src, err = openHostSource(mf.Source, mf.NoDereference)
+	} else {
+		src, err = root.OpenPath(firstNonEmpty(mf.Source, "/"))
+	}
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if err := m.prepareSource(src, mf.Attributes); err != nil {
+		return err
+	}
+	var source string
+	if mf.ReadOnly {
+		source, err = m.pin(src, mf.Flat)
+	} else {
+		source, err = m.overlay(src, "", "")
+	}
+	if err != nil {
+		return err
+	}
+	kind := "rbind"
+	if mf.Flat {
+		kind = "bind"
+	}
+	return m.take(specs.Mount{Destination: mf.Target, Type: "bind", Source: source, Options: append([]string{kind}, mf.Options()...)})
+}
+
+// sourceRoot is the root that a mount's source is looked up in, nil for the host.
+func (m *mounting) sourceRoot(ctx context.Context, from string) (*copier.Root, error) {
+	switch {
+	case from != "":
+		if root, ok := m.o.Mounts.Roots[from]; ok {
+			return root, nil
+		}
+		return m.lendImage(ctx, from)
+	case m.o.Mounts.Context != nil:
+		return m.o.Mounts.Context, nil
+	case m.o.Mounts.ContextDir == "":
+		return nil, nil
+	}
+	root, err := copier.OpenRoot(m.o.Mounts.ContextDir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the context directory: %w", err)
+	}
+	m.undo = append(m.undo, root.Close)
+	return root, nil
+}
+
+// lendImage mounts an image of the store for the time of the run.
+func (m *mounting) lendImage(ctx context.Context, image string) (*copier.Root, error) {
+	lent, err := m.engine.lend(ctx, image, BaseOptions{})
+	if err != nil {
+		return nil, err
+	}
+	m.undo = append(m.undo, func() error { return lent.Delete(context.WithoutCancel(ctx)) })
+	root, done, err := lent.Lend(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m.undo = append(m.undo, func() error { done(); return nil })
+	return root, nil
 }

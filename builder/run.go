@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/runner"
 )
 
@@ -58,6 +59,11 @@ type MountOptions struct {
 	Volumes    []string // host:container[:options]
 	Mounts     []string // type=bind,src=...,dst=...
 	ContextDir string   // root of the bind sources of Mounts
+	Workdir    string   // what relative targets of Mounts are joined to
+	// Context is an opened root, used instead of ContextDir; Roots are those that
+	// from= may name, besides images. The caller closes them.
+	Context *copier.Root
+	Roots   map[string]*copier.Root
 }
 
 // SecurityOptions are changes of rights for one run.
@@ -83,7 +89,7 @@ func (b *Builder) Run(ctx context.Context, argv []string, o RunOptions) error {
 	if !o.AddHistory {
 		return nil
 	}
-	text := b.image.ShellText() + " " + strings.Join(argv, " ")
+	text := strings.Join(b.image.ShellCommand(argv, false), " ")
 	b.AddHistory(History{Created: historyTime(), CreatedBy: text})
 	return b.Save()
 }
@@ -131,6 +137,17 @@ func (b *Builder) isolation(o RunOptions) (Isolation, error) {
 		choice = IsolationOCI
 	}
 	return choice, nil
+}
+
+// defaultIsolation is what a container remembers when nothing was asked for.
+func (e *Engine) defaultIsolation() Isolation {
+	if named, err := ParseIsolation(e.Host.Isolation); err == nil && named != IsolationDefault {
+		return named
+	}
+	if e.Host.Rootless {
+		return IsolationOCIRootless
+	}
+	return IsolationOCI
 }
 
 // ParseIsolation reads the word for an isolation.

@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=(gcc libc6-dev make git pkg-config libgpgme-dev libseccomp-dev)
 test=("${build[@]}" bats busybox-static runc docker-registry skopeo podman buildah curl jq shellcheck
-  debootstrap uidmap attr libcap2-bin acl time util-linux)
+  debootstrap uidmap python3 attr libcap2-bin acl time util-linux)
 demo=("${build[@]}" busybox-static runc docker-registry skopeo podman curl debootstrap)
 
 case ${1:-} in

@@ -123,7 +123,7 @@ load helpers
   small images -q -a
   is "$output" ""
   small rm "$ctr"
-  umount "$T/small"
+  umount -l "$T/small"
 }
 
 @test "errors: a record of another type, or a broken one, is refused and kept" {

@@ -60,7 +60,7 @@ load helpers
   buildah push -q docker.io/library/busybox "docker://$REGISTRY/p/busybox:1"
   buildah 125 from --pull=never "$REGISTRY/p/busybox:1"
   says "image not known"
-  buildah from -q "$REGISTRY/p/busybox:1"; is "$output" 127-working-container
+  buildah from -q "$REGISTRY/p/busybox:1"; is "$output" 127.0.0.1-working-container
   buildah from --pull=never "$REGISTRY/p/busybox:1"
   buildah from --pull=always "$REGISTRY/p/busybox:1"
   says "Copying"
@@ -75,7 +75,7 @@ load helpers
   buildah push -q docker.io/library/busybox "docker://$REGISTRY/short"
   sed -i "s|^unqualified.*|unqualified-search-registries = [\"$REGISTRY\"]|" "$T/registries.conf"
   buildah from short
-  is "$output" 127-working-container
+  is "$output" 127.0.0.1-working-container
   says "Resolving \"short\" using unqualified-search registries"
   buildah images --format '{{.Name}}' short
   is "$output" "$REGISTRY/short"
