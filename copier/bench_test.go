@@ -21,7 +21,9 @@ func manyFiles(tb testing.TB, dir string, n, size int) {
 				tb.Fatal(err)
 			}
 		}
-		rnd.Read(data)
+		if _, err := rnd.Read(data); err != nil {
+			tb.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(sub, fmt.Sprintf("file%05d", i)), data, 0o644); err != nil {
 			tb.Fatal(err)
 		}
@@ -34,7 +36,7 @@ func openRoot(tb testing.TB, path string) *Root {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { root.Close() })
+	tb.Cleanup(func() { _ = root.Close() })
 	return root
 }
 

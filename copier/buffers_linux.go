@@ -2,6 +2,7 @@ package copier
 
 import (
 	"context"
+	"errors"
 	"hash"
 
 	"golang.org/x/sys/unix"
@@ -81,7 +82,7 @@ func (b *buffers) section(ctx context.Context, dst, src int, span [2]int64, h ha
 		}
 		part := buf[:min(int64(len(buf)), span[1]-at)]
 		n, err := unix.Pread(src, part, at)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
@@ -104,7 +105,7 @@ func (b *buffers) section(ctx context.Context, dst, src int, span [2]int64, h ha
 func pwriteAll(fd int, data []byte, at int64) error {
 	for len(data) > 0 {
 		n, err := unix.Pwrite(fd, data, at)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

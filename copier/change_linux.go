@@ -168,10 +168,10 @@ func (p place) parent(r *Root) (dir int, base string, done func(), err error) {
 // removeTree removes a name with all that is below it, never through a link.
 func removeTree(dir int, name string) error {
 	err := unix.Unlinkat(dir, name, 0)
-	if err == nil || err == unix.ENOENT {
+	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	if err != unix.EISDIR && err != unix.EPERM {
+	if !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.EPERM) {
 		return err
 	}
 	fd, err := openAt(dir, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -197,7 +197,7 @@ func removeTree(dir int, name string) error {
 // one step, a directory is removed first.
 func createFile(dir int, name string, write func(fd int) error) error {
 	fd, err := openAt(dir, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)
-	if err == unix.EEXIST {
+	if errors.Is(err, unix.EEXIST) {
 		return replaceFile(dir, name, write)
 	}
 	if err != nil {
@@ -238,7 +238,7 @@ func replace(dir int, name string, create func(temporary string) error) error {
 		return err
 	}
 	err := unix.Renameat(dir, temporary, dir, name)
-	if err == unix.EISDIR || err == unix.ENOTEMPTY || err == unix.EEXIST {
+	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
 		if err = removeTree(dir, name); err == nil {
 			err = unix.Renameat(dir, temporary, dir, name)
 		}
@@ -252,7 +252,7 @@ func replace(dir int, name string, create func(temporary string) error) error {
 func writeAll(fd int, data []byte) error {
 	for len(data) > 0 {
 		n, err := unix.Write(fd, data)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

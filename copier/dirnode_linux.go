@@ -1,6 +1,7 @@
 package copier
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -60,11 +61,11 @@ func (d *dirNode) giveBack(finish bool) error {
 func intoDir(parent int, name string) (int, error) {
 	for range 3 {
 		err := unix.Mkdirat(parent, name, 0o700)
-		if err != nil && err != unix.EEXIST {
+		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return -1, err
 		}
 		fd, err := openAt(parent, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-		if err != unix.ENOTDIR && err != unix.ELOOP {
+		if !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.ELOOP) {
 			return fd, err
 		}
 		if err := removeTree(parent, name); err != nil {
@@ -80,7 +81,7 @@ func readNames(fd int) ([]string, error) {
 	var names []string
 	for {
 		n, err := unix.ReadDirent(fd, buf)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil || n <= 0 {
@@ -165,14 +166,14 @@ func (r *run) linkTo(first firstLink, dir int, name string) (bool, error) {
 		return false, nil
 	}
 	err = unix.Linkat(from, base, dir, name, 0)
-	if err == unix.EEXIST {
+	if errors.Is(err, unix.EEXIST) {
 		// rename does nothing between two names of one file, so look first.
 		if fstatat(dir, name, &old) == nil && inodeOf(&old) == inodeOf(&st) {
 			return true, nil
 		}
 		err = replace(dir, name, func(temporary string) error { return unix.Linkat(from, base, dir, temporary, 0) })
 	}
-	if err == unix.EMLINK || err == unix.EPERM || err == unix.EXDEV {
+	if errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EXDEV) {
 		return false, nil
 	}
 	return err == nil, err

@@ -147,7 +147,7 @@ func (x *extraction) hardlink(full, target string) error {
 	}
 	return x.in(full, func(dir int, base string) error {
 		err := unix.Linkat(from.dir, from.base, dir, base, 0)
-		if err != unix.EEXIST {
+		if !errors.Is(err, unix.EEXIST) {
 			return err
 		}
 		// rename does nothing between two names of one file, so look first.

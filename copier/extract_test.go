@@ -3,6 +3,7 @@ package copier
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -204,7 +205,9 @@ func FuzzExtract(f *testing.F) {
 		plant(t, dir, "./")
 		plant(t, base, "secret")
 		root := openRoot(t, dir)
-		_ = Extract(t.Context(), root, "/in", bytes.NewReader(data), ExtractOptions{}) // anything but an escape is right
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // a sparse file may claim to be endless
+		defer cancel()
+		_ = Extract(ctx, root, "/in", bytes.NewReader(data), ExtractOptions{}) // anything but an escape is right
 		entries, err := os.ReadDir(base)
 		if err != nil || len(entries) != 2 {
 			t.Fatalf("beside the root: %v, %v", entries, err)

@@ -147,7 +147,7 @@ func (w *worker) small(ctx context.Context, fds [2]int, size int64, sum *[sha256
 func readSome(fd int, buf []byte) (int, error) {
 	for {
 		n, err := unix.Read(fd, buf)
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			return max(n, 0), err
 		}
 	}
@@ -158,7 +158,7 @@ func (w *worker) sparse(ctx context.Context, dst, src int, size int64, h hash.Ha
 	at := int64(0)
 	for at < size {
 		data, err := unix.Seek(src, at, unix.SEEK_DATA)
-		if err == unix.ENXIO {
+		if errors.Is(err, unix.ENXIO) {
 			break
 		}
 		if err != nil {
@@ -207,7 +207,7 @@ func (d *dataCopier) inKernel(ctx context.Context, dst, src int) (total int64, d
 		}
 		n, err := unix.CopyFileRange(src, nil, dst, nil, 64<<20, 0)
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 		case err != nil && total == 0:
 			d.noRange.Store(true)
 		case err != nil:

@@ -1,6 +1,7 @@
 package copier
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"time"
@@ -15,7 +16,8 @@ func infoOf(name string, st *unix.Stat_t) Info {
 		UID: int(st.Uid), GID: int(st.Gid), Size: st.Size,
 		ModTime:    time.Unix(st.Mtim.Unix()),
 		ChangeTime: time.Unix(st.Ctim.Unix()),
-		Dev:        st.Dev, Ino: st.Ino, Nlink: uint64(st.Nlink), Rdev: uint64(st.Rdev),
+		Dev:        st.Dev, Ino: st.Ino, Rdev: st.Rdev,
+		Nlink: uint64(st.Nlink), //nolint:unconvert // it has 32 bits on arm64
 	}
 }
 
@@ -53,7 +55,7 @@ func fstatat(dir int, name string, st *unix.Stat_t) error {
 // retry repeats a call that a signal interrupted.
 func retry(call func() error) error {
 	for {
-		if err := call(); err != unix.EINTR {
+		if err := call(); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

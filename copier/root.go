@@ -91,7 +91,7 @@ func (r *Root) Readlink(name string) (string, error) {
 	}
 	defer closeFD(fd)
 	target, err := readlinkAt(fd, "")
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		err = unix.EINVAL
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package copier
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -247,11 +248,11 @@ func makeSpecial(dir int, name string, s special) (made bool, err error) {
 		return unix.Mknodat(dir, name, s.mode&unix.S_IFMT|0o600, int(s.rdev))
 	}
 	err = create(name)
-	if err == unix.EEXIST {
+	if errors.Is(err, unix.EEXIST) {
 		err = replace(dir, name, create)
 	}
 	device := s.mode&unix.S_IFMT == unix.S_IFCHR || s.mode&unix.S_IFMT == unix.S_IFBLK
-	if err == unix.EPERM && device {
+	if errors.Is(err, unix.EPERM) && device {
 		return false, nil
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package copier
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -96,7 +97,7 @@ func (w *walker) step() (*place, error) {
 	}
 	last := len(w.todo) == 0
 	fd, err := openAt(w.top(), name, unix.O_PATH, 0)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return w.absent(name, last)
 	}
 	if err != nil {
@@ -161,7 +162,7 @@ func (w *walker) absent(name string, last bool) (*place, error) {
 // makeDir makes and opens one directory; one that appeared meanwhile is taken as it is.
 func makeDir(parent int, name string, o MkdirOptions) (fd int, made bool, err error) {
 	err = unix.Mkdirat(parent, name, 0o700)
-	if err != nil && err != unix.EEXIST {
+	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return -1, false, err
 	}
 	made = err == nil

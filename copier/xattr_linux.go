@@ -2,6 +2,7 @@ package copier
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ func wantedXattr(name string) bool {
 func xattrsOf(list func([]byte) (int, error), get func(string, []byte) (int, error)) ([]xattr, error) {
 	var small [512]byte
 	names, err := growing(small[:], list)
-	if err == unix.ENOTSUP || err == unix.EPERM {
+	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) {
 		return nil, nil
 	}
 	if err != nil {
@@ -53,7 +54,7 @@ func xattrsOf(list func([]byte) (int, error), get func(string, []byte) (int, err
 			continue
 		}
 		value, err := growing(make([]byte, 128), func(buf []byte) (int, error) { return get(name, buf) })
-		if err == unix.ENODATA || err == unix.EPERM || err == unix.EACCES || err == unix.ENOTSUP {
+		if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOTSUP) {
 			continue
 		}
 		if err != nil {
@@ -72,8 +73,8 @@ func growing(buf []byte, call func([]byte) (int, error)) ([]byte, error) {
 		switch {
 		case err == nil:
 			return buf[:n], nil
-		case err == unix.EINTR:
-		case err != unix.ERANGE:
+		case errors.Is(err, unix.EINTR):
+		case !errors.Is(err, unix.ERANGE):
 			return nil, err
 		default:
 			buf = make([]byte, 4*len(buf))
@@ -95,7 +96,7 @@ func fdXattrs(fd int) ([]xattr, error) {
 // refused decides about an attribute that could not be written. Inside a user
 // namespace the kernel keeps some to itself, and file systems may know none.
 func (x xattr) refused(err error) error {
-	if err == nil || err == unix.EPERM || err == unix.ENOTSUP && x.name != capability {
+	if err == nil || errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTSUP) && x.name != capability {
 		return nil
 	}
 	return fmt.Errorf("writing its extended attribute %q: %w", x.name, err)
