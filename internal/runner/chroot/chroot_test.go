@@ -235,7 +235,7 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Parallel()
 			root := newRoot(t)
 			mark := "98" + strings.ReplaceAll(time.Now().Format("150405.000000000"), ".", "")
-			spec := newSpec(root, "sh", "-c", "(setsid sleep "+mark+" &) ; sleep "+mark+" & (sleep 0.05; echo late) & sleep 0.2")
+			spec := newSpec(root, "sh", "-c", "(setsid sleep "+mark+" &) ; sleep "+mark+" & (sleep 0.05; echo late) & wait $!")
 			change(spec)
 			if got := run1(t, New(), spec, ""); got.failure != nil || got.out != "late\n" {
 				t.Fatal(got)
