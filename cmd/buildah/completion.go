@@ -158,7 +158,11 @@ complete -o filenames -F _buildah buildah
 
 func writeZsh(w io.Writer, app *cli.App) error {
 	var b strings.Builder
-	b.WriteString("#compdef buildah\n# zsh completion for buildah, made by \"buildah completion zsh\"\n_buildah() {\n\tlocal state line\n\t_arguments -C")
+	b.WriteString("#compdef buildah\n# zsh completion for buildah, made by \"buildah completion zsh\"\n")
+	for _, kind := range []string{wordsContainers, wordsImages} {
+		fmt.Fprintf(&b, "_buildah_%s() {\n\tlocal -a words=(${(f)\"$(%s)\"})\n\tcompadd -a words\n\t_files\n}\n", kind, listing(kind))
+	}
+	b.WriteString("_buildah() {\n\tlocal state line\n\t_arguments -C")
 	for _, o := range visible(app.Flags) {
 		b.WriteString(" \\\n\t\t" + zshFlag(o))
 	}
@@ -174,9 +178,8 @@ func writeZsh(w io.Writer, app *cli.App) error {
 			b.WriteString(" \\\n\t\t\t\t" + zshFlag(o))
 		}
 		rest := "_files"
-		if l := listing(c.kind); l != "" {
-			rest = "{_values -C word ${(f)\"$(" + strings.ReplaceAll(l, "'", `"`) + ")\"}; _files}"
-			rest = strings.ReplaceAll(rest, ":{{", `\:{{`)
+		if listing(c.kind) != "" {
+			rest = "_buildah_" + c.kind
 		}
 		b.WriteString(" \\\n\t\t\t\t'*:word:" + rest + "' ;;\n")
 	}
