@@ -165,7 +165,7 @@ func checkMode(mode string) error {
 		return nil
 	}
 	if n, err := strconv.ParseUint(mode, 8, 32); err != nil || n > 0o7777 {
-		return fmt.Errorf("Error parsing chmod %q: it must be an octal number of at most 7777", mode) //nolint:staticcheck,revive // scripts look for it
+		return fmt.Errorf("Error parsing chmod %q: it must be an octal number of at most 7777", mode)
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ const realTime = 64
 
 // checkSignal knows signals by number and by name.
 func checkSignal(signal string) error {
-	invalid := fmt.Errorf("Invalid signal: %s", signal) //nolint:staticcheck,revive // scripts look for it
+	invalid := fmt.Errorf("Invalid signal: %s", signal) //nolint:staticcheck // scripts look for it
 	if n, err := strconv.Atoi(signal); err == nil {
 		if n < 1 || n > realTime {
 			return invalid

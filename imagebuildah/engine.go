@@ -56,7 +56,7 @@ func (e storeEngine) Name(ctx context.Context, id string, names []string, o buil
 		if len(names) > 1 {
 			return nil, fmt.Errorf("tag %q: don't know how to add tags to images that are not stored here", names[1])
 		}
-		_, err := e.Engine.Push(ctx, id, names[0], o.Push)
+		_, err := e.Push(ctx, id, names[0], o.Push)
 		return nil, err
 	}
 	full := make([]string, len(names))
@@ -66,12 +66,12 @@ func (e storeEngine) Name(ctx context.Context, id string, names []string, o buil
 			return nil, fmt.Errorf("tag %s: %w", name, err)
 		}
 	}
-	return full, e.Engine.Tag(id, full)
+	return full, e.Tag(id, full)
 }
 
 // Images are the IDs of all images of the store.
 func (e storeEngine) Images(_ context.Context) (map[string]bool, error) {
-	list, err := e.Engine.Store.Images()
+	list, err := e.Store.Images()
 	if err != nil {
 		return nil, fmt.Errorf("listing images: %w", err)
 	}
@@ -86,11 +86,11 @@ func (e storeEngine) Images(_ context.Context) (map[string]bool, error) {
 func (e storeEngine) Remove(_ context.Context, ids []string) error {
 	var errs []error
 	for _, id := range ids {
-		img, err := e.Engine.Store.Image(id)
+		img, err := e.Store.Image(id)
 		if err != nil || len(img.Names) > 0 {
 			continue // another command has removed it, or named it
 		}
-		if err := e.Engine.Store.DeleteImage(id, true); err != nil {
+		if err := e.Store.DeleteImage(id, true); err != nil {
 			errs = append(errs, fmt.Errorf("removing intermediate image %q: %w", id, err))
 		}
 	}

@@ -3,6 +3,8 @@ package imagebuildah
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -80,31 +82,16 @@ func mountInstead(kind string) string {
 
 // set takes one option.
 func (m *mount) set(f pair, given bool, known map[string]bool) error {
-	valued, ok := known[f.key]
-	switch {
-	case !ok:
-		names := make([]string, 0, len(known))
-		for name := range known {
-			names = append(names, name)
-		}
-		return fmt.Errorf("%s: invalid mount option%s", f.key, didYouMean(f.key, names))
-	case valued && !given:
-		return fmt.Errorf("%s: must provide an argument for option", f.key)
-	case !valued && given && f.value != "true":
-		return fmt.Errorf("%s: must not provide an argument for option", f.key)
+	if err := m.check(f, given, known); err != nil {
+		return err
 	}
 	switch f.key {
 	case "from":
-		if f.value == "" {
-			return errors.New("from points to an empty value")
-		}
 		m.from = f.value
 	case "source":
 		m.source = f.value
 	case "target":
 		m.target = f.value
-	case "rw":
-		return unsupported("RUN --mount=type=bind,rw", "mount it read-only and copy what is to be changed, or use COPY")
 	case "ro", "consistency":
 		// A bind is read-only anyway; consistency means nothing on Linux.
 		if m.kind == "tmpfs" {
@@ -112,10 +99,28 @@ func (m *mount) set(f pair, given bool, known map[string]bool) error {
 		}
 	default:
 		text := f.key
-		if valued {
+		if known[f.key] {
 			text += "=" + f.value
 		}
 		m.rest = append(m.rest, text)
+	}
+	return nil
+}
+
+// check refuses options that there are not, and values where they do not belong.
+func (m *mount) check(f pair, given bool, known map[string]bool) error {
+	valued, ok := known[f.key]
+	switch {
+	case !ok:
+		return fmt.Errorf("%s: invalid mount option%s", f.key, didYouMean(f.key, slices.Collect(maps.Keys(known))))
+	case valued && !given:
+		return fmt.Errorf("%s: must provide an argument for option", f.key)
+	case !valued && given && f.value != "true":
+		return fmt.Errorf("%s: must not provide an argument for option", f.key)
+	case f.key == "from" && f.value == "":
+		return errors.New("from points to an empty value")
+	case f.key == "rw":
+		return unsupported("RUN --mount=type=bind,rw", "mount it read-only and copy what is to be changed, or use COPY")
 	}
 	return nil
 }

@@ -206,7 +206,7 @@ func (in *instruction) translate(err error) error {
 	text := err.Error()
 	switch {
 	case strings.HasPrefix(text, "VOLUME specified"):
-		return errors.New("Volume specified can not be an empty string") //nolint:staticcheck,revive // scripts look for it
+		return errors.New("Volume specified can not be an empty string") //nolint:staticcheck // scripts look for it
 	case strings.Contains(text, "cannot be less than"):
 		return fmt.Errorf("%s: it must be positive", text)
 	}

@@ -25,6 +25,9 @@ func (r *stageRun) run(ctx context.Context, in *instruction, c *instructions.Run
 	o := r.o.Run
 	o.Mounts.Volumes, o.Mounts.Mounts = slices.Clone(o.Mounts.Volumes), slices.Clone(o.Mounts.Mounts)
 	o.Process.Env = append(slices.Clone(o.Process.Env), r.runEnv()...)
+	if network == "" || network == "default" {
+		network = r.o.Network
+	}
 	setNetwork(&o, network)
 	if err := r.mount(ctx, &o, mounts); err != nil {
 		return err

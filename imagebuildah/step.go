@@ -100,11 +100,16 @@ func (r *stageRun) configure(cmd instructions.Command) error {
 		}
 	case *instructions.UserCommand:
 		img.SetUser(c.User)
-	case *instructions.StopSignalCommand:
-		if err := checkSignal(c.Signal); err != nil {
-			return err
-		}
-		img.SetStopSignal(c.Signal)
+	default:
+		return r.configureStart(cmd)
+	}
+	return nil
+}
+
+// configureStart replays what says how a container starts.
+func (r *stageRun) configureStart(cmd instructions.Command) error {
+	img := r.ws.Image()
+	switch c := cmd.(type) {
 	case *instructions.CmdCommand:
 		img.SetCmd(r.command(c.ShellDependantCmdLine))
 		r.cmdSet = len(c.CmdLine) > 0
@@ -113,6 +118,11 @@ func (r *stageRun) configure(cmd instructions.Command) error {
 		if !r.cmdSet {
 			img.SetCmd(nil)
 		}
+	case *instructions.StopSignalCommand:
+		if err := checkSignal(c.Signal); err != nil {
+			return err
+		}
+		img.SetStopSignal(c.Signal)
 	default:
 		return r.configureDocker(cmd)
 	}

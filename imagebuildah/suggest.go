@@ -6,10 +6,16 @@ import (
 	"strings"
 )
 
+// longestWord is the length from which nothing can have been meant.
+const longestWord = 64
+
 // didYouMean ends a message with the word that was probably meant, if one of
 // those that are known is close.
 func didYouMean(word string, known []string) string {
 	lower, match := strings.ToLower(word), ""
+	if len(word) > longestWord {
+		return ""
+	}
 	limit := 1 + min(1, len(word)/4)
 	slices.Sort(known)
 	for _, k := range known {

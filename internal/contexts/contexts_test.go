@@ -144,7 +144,7 @@ func TestStdin(t *testing.T) {
 	} {
 		o := Options{Stdin: bytes.NewReader(c.stdin), TempDir: temp}
 		ctx, err := Open(t.Context(), "-", o)
-		got := ""
+		var got string
 		if err != nil {
 			got = err.Error()
 		} else {
@@ -190,12 +190,14 @@ func TestHTTP(t *testing.T) {
 		{"/gone", nil, "invalid response status 404"},
 	} {
 		ctx, err := Open(t.Context(), server.URL+c.arg, o)
-		got := ""
+		var got string
 		if err != nil {
 			got = err.Error()
 		} else {
 			got = names(t, ctx, o, c.files...)
-			ctx.Close()
+			if err := ctx.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 		if !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s, want %s", c.arg, got, c.want)
@@ -226,7 +228,8 @@ func TestGit(t *testing.T) {
 	repository := t.TempDir()
 	write(t, repository, map[string]string{"Dockerfile": "FROM git", "sub/Dockerfile": "FROM sub"})
 	for _, args := range [][]string{
-		{"init", "-q", "-b", "main"}, {"add", "."},
+		{"init", "-q", "-b", "main"},
+		{"add", "."},
 		{"-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "-m", "m"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "git", args...)
@@ -237,17 +240,24 @@ func TestGit(t *testing.T) {
 	}
 	temp := t.TempDir()
 	for _, c := range []struct{ fragment, want string }{
-		{"", "=FROM git"}, {"#main", "=FROM git"}, {"#main:sub", "=FROM sub"}, {"#:sub", "=FROM sub"},
-		{"#gone", "failed while performing `git fetch`"}, {"#--upload-pack=x", "no name of a commit"}, {"#:none", "no such file"},
+		{"", "=FROM git"},
+		{"#main", "=FROM git"},
+		{"#main:sub", "=FROM sub"},
+		{"#:sub", "=FROM sub"},
+		{"#gone", "failed while performing `git fetch`"},
+		{"#--upload-pack=x", "no name of a commit"},
+		{"#:none", "no such file"},
 	} {
-		got := ""
+		var got string
 		o := Options{TempDir: temp}
 		ctx, err := openTemp(o, func(x *Context) error { return x.fromGit(t.Context(), "file://"+repository+c.fragment) })
 		if err != nil {
 			got = err.Error()
 		} else {
 			got = names(t, ctx, o)
-			ctx.Close()
+			if err := ctx.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 		if !strings.Contains(got, c.want) {
 			t.Errorf("%q: %s, want %s", c.fragment, got, c.want)

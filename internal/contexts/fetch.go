@@ -114,7 +114,7 @@ func (c *Context) git(ctx context.Context, args ...string) error {
 	}
 	if err != nil {
 		text := strings.Join(strings.Fields(strings.ReplaceAll(string(out), args[len(args)-1], redacted(args[len(args)-1]))), " ")
-		return fmt.Errorf("fetching the build context: failed while performing `git %s`: %v: %s", args[0], err, text)
+		return fmt.Errorf("fetching the build context: failed while performing `git %s`: %s: %s", args[0], err.Error(), text)
 	}
 	return nil
 }
