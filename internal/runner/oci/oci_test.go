@@ -15,6 +15,7 @@ import (
 
 func TestMain(m *testing.M) {
 	oci.Register()
+	reexec.Register(callerName, caller)
 	if reexec.Init() {
 		return
 	}
@@ -56,4 +57,3 @@ func newRunner(t testing.TB, name string) *oci.Runner {
 func TestSuite(t *testing.T) {
 	runnertest.Suite(t, func(t *testing.T) runner.Runner { return newRunner(t, "") })
 }
-
