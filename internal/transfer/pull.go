@@ -41,7 +41,7 @@ func ParsePullPolicy(word string) (PullPolicy, error) {
 	case "newer", "ifnewer":
 		return PullNewer, nil
 	}
-	return 0, fmt.Errorf("unknown pull policy %q: use missing, always, never or newer", word)
+	return 0, fmt.Errorf("unrecognized pull policy %q: use missing, always, never or newer", word)
 }
 
 // PullOptions adjusts Pull.

@@ -47,6 +47,10 @@ func (r *Runner) Run(ctx context.Context, j runner.Job) error {
 	return r.attempt(ctx, j, spec, true)
 }
 
+// SharedPIDs tells whether a run had to do with the host's process IDs, though it
+// asked for its own.
+func (r *Runner) SharedPIDs() bool { return r.noProc.Load() }
+
 // run is one helper and what it was given.
 type run struct {
 	job      runner.Job
