@@ -296,21 +296,28 @@ func (m *mountParser) settle(c Context) error {
 	if m.Target = path.Clean(m.Target); m.Target == "/" {
 		return errors.New("the container's root cannot be mounted over")
 	}
-	rooted := c.Rooted || m.From != ""
-	switch {
-	case m.Kind != Bind || rooted:
-	case m.Source == "":
-		return errors.New("the option \"source\" is missing")
-	case !path.IsAbs(m.Source):
-		return fmt.Errorf("source %q is not absolute", m.Source)
-	default:
-		m.Source = path.Clean(m.Source)
+	if m.Kind == Bind && !c.Rooted && m.From == "" {
+		if err := m.hostSource(); err != nil {
+			return err
+		}
 	}
 	// A bind is read-only unless it is asked for otherwise, the others are not.
 	m.ReadOnly = m.readOnly || (m.Kind == Bind && !m.writable)
 	if m.Kind == Cache && m.Propagation == "" {
 		m.Propagation = "shared"
 	}
+	return nil
+}
+
+// hostSource checks a source that is a path of the host.
+func (m *mountParser) hostSource() error {
+	if m.Source == "" {
+		return errors.New("the option \"source\" is missing")
+	}
+	if !path.IsAbs(m.Source) {
+		return fmt.Errorf("source %q is not absolute", m.Source)
+	}
+	m.Source = path.Clean(m.Source)
 	return nil
 }
 

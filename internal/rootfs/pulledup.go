@@ -54,14 +54,14 @@ func inUpper(upper, name string) bool {
 	if err != nil {
 		return true // then nothing is recorded: an entry too many is better than a change lost
 	}
-	defer unix.Close(dir)
+	defer func() { _ = unix.Close(dir) }()
 	fd, err := unix.Openat2(dir, name, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
 	})
 	if err == nil {
 		_ = unix.Close(fd)
 	}
-	return err != unix.ENOENT //nolint:errorlint // a system call returns a bare errno
+	return err != unix.ENOENT
 }
 
 // upperDir is the directory of an overlay mount that takes the changes; "" if

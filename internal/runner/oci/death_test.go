@@ -43,7 +43,11 @@ func caller() {
 		os.Exit(2)
 	}
 	built.Process.Rlimits = nil
-	job := runner.Job{ID: "death", Spec: built, Bundle: bundle, Stdio: runner.Stdio{Out: os.Stdout, Err: os.Stderr}}
+	id := "death"
+	if seconds == "0" { // for benchmarks, of which one begins before the last one is tidied up
+		id = fmt.Sprintf("death-%d", os.Getpid())
+	}
+	job := runner.Job{ID: id, Spec: built, Bundle: bundle, Stdio: runner.Stdio{Out: os.Stdout, Err: os.Stderr}}
 	if err := oci.New(found, oci.Options{StateDir: state, Env: os.Environ()}).Run(ctx, job); err != nil {
 		fmt.Println(err)
 	}

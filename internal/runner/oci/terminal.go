@@ -133,7 +133,7 @@ func (c *console) accept() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	name, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
 	_, n, flags, _, err := conn.ReadMsgUnix(name, oob)
 	if err != nil {

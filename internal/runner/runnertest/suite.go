@@ -155,7 +155,7 @@ func bindMounts(t *testing.T, f *fixture) {
 		cat /etc/bound`, func(in *spec.Input, _ *runner.Job) {
 		must(t, os.WriteFile(filepath.Join(f.root, "etc/bound"), nil, 0o644))
 		in.Mounts.Volumes = []specs.Mount{bind(host, "/vol"), bind(host, "/ro", "ro"), bind(filepath.Join(host, "file"), "/etc/bound", "ro")}
-	}).says(t, "content\ncontent\ncontent\n")
+	}).says(t, strings.Repeat("content\n", 3))
 	data, err := os.ReadFile(filepath.Join(host, "new"))
 	if err != nil || string(data) != "new\n" {
 		t.Fatalf("the volume has %q: %v", data, err)
