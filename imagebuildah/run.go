@@ -14,6 +14,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/copier"
 )
 
 // run replays a RUN.
@@ -138,45 +139,25 @@ func writeScript(temp, name, body string) (string, error) {
 
 // mount adds the mounts of a RUN.
 func (r *stageRun) mount(ctx context.Context, o *builder.RunOptions, mounts []mount) error {
+	if len(mounts) == 0 {
+		return nil
+	}
+	o.Mounts.Context, o.Mounts.Roots = r.context, map[string]*copier.Root{}
+	if o.Mounts.Workdir = r.ws.Image().OCI.Config.WorkingDir; o.Mounts.Workdir == "" {
+		o.Mounts.Workdir = "/"
+	}
 	for _, m := range mounts {
-		if !path.IsAbs(m.target) {
-			m.target = path.Join("/", r.ws.Image().OCI.Config.WorkingDir, m.target)
-		}
-		if m.target == "/" {
-			return errors.New("mount target \"/\" would hide everything")
-		}
-		if m.from == "" {
-			if m.kind == "bind" {
-				o.Mounts.ContextDir = r.context.Path()
-			}
-			o.Mounts.Mounts = append(o.Mounts.Mounts, m.text())
+		o.Mounts.Mounts = append(o.Mounts.Mounts, m.text)
+		if m.from == "" || o.Mounts.Roots[m.from] != nil {
 			continue
 		}
-		volume, err := r.lentVolume(ctx, m)
+		root, err := r.lend(ctx, m.from, r.stage.index)
 		if err != nil {
 			return fmt.Errorf("mount from=%s: %w", m.from, err)
 		}
-		o.Mounts.Volumes = append(o.Mounts.Volumes, volume)
+		o.Mounts.Roots[m.from] = root
 	}
 	return nil
-}
-
-// lentVolume is a mount of a directory or file of a stage or an image.
-func (r *stageRun) lentVolume(ctx context.Context, m mount) (string, error) {
-	root, err := r.lend(ctx, m.from, r.stage.index)
-	if err != nil {
-		return "", err
-	}
-	// Nobody writes to a root that is lent, so the path stays what it is now.
-	inside, err := root.EvalSymlinks(path.Join("/", m.source))
-	if err != nil {
-		return "", err
-	}
-	host := filepath.Join(root.Path(), inside)
-	if strings.Contains(host+m.target, ":") {
-		return "", fmt.Errorf("a path with a colon cannot be mounted: %q", inside)
-	}
-	return host + ":" + m.target + ":" + strings.Join(append([]string{"ro"}, m.rest...), ","), nil
 }
 
 // makeVolumes makes the directories of volumes, which commands expect to be there.

@@ -1,0 +1,4 @@
+FROM base
+RUN --mount=type=cache,target=/x,sharing=sometimes \
+    make
+RUN y

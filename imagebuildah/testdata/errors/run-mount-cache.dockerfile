@@ -1,4 +1,0 @@
-FROM base
-RUN --mount=type=cache,target=/x \
-    make
-RUN y

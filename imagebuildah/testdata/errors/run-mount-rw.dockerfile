@@ -1,2 +1,0 @@
-FROM base
-RUN --mount=type=bind,target=/x,rw x
