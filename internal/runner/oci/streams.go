@@ -29,9 +29,13 @@ type streams struct {
 // newStreams makes pipes, or gives the runtime a terminal as its own streams when it
 // cannot send us that of the container.
 func newStreams(stdio runner.Stdio, wantTerminal, sendsConsole bool) (*streams, error) {
-	s := &streams{stdio: stdio, gate: &gate{w: orDiscard(stdio.Err)}}
+	stdio.Out, stdio.Err = orDiscard(stdio.Out), orDiscard(stdio.Err)
+	if wantTerminal || sameWriter(stdio.Out, stdio.Err) {
+		stdio.Out = &locked{w: stdio.Out}
+		stdio.Err = stdio.Out
+	}
+	s := &streams{stdio: stdio, gate: &gate{w: stdio.Err}}
 	if wantTerminal {
-		s.gate.w = orDiscard(stdio.Out)
 		s.terminal = newTerminal(stdio.Terminal)
 	}
 	if wantTerminal && !sendsConsole {
@@ -61,6 +65,26 @@ func orDiscard(w io.Writer) io.Writer {
 	return w
 }
 
+// sameWriter tells whether two writers are one, which must not be written to by
+// two at once.
+func sameWriter(a, b io.Writer) (same bool) {
+	// Comparing panics when the writers are of a type that cannot be compared.
+	defer func() { same = recover() == nil && same }()
+	return a == b
+}
+
+// locked lets one write at a time.
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
 func (s *streams) closeChild() error { return closeFiles(s.child[:]...) }
 
 // closeFiles closes each once; nil is allowed.
@@ -84,7 +108,7 @@ func (s *streams) start(c *console) {
 		s.relays.Go(func() { s.relay(s.gate, s.err) })
 	}
 	if s.out != nil {
-		s.relays.Go(func() { s.relay(orDiscard(s.stdio.Out), s.out) })
+		s.relays.Go(func() { s.relay(s.stdio.Out, s.out) })
 	}
 	if s.terminal == nil {
 		return
@@ -94,7 +118,7 @@ func (s *streams) start(c *console) {
 			s.terminal.set(c.accept())
 		}
 		if master := s.terminal.master(); master != nil {
-			s.relay(orDiscard(s.stdio.Out), master)
+			s.relay(s.stdio.Out, master)
 		}
 	})
 }

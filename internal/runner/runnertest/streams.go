@@ -26,6 +26,16 @@ func outputs(t *testing.T, f *fixture) {
 	}
 }
 
+func oneOutput(t *testing.T, f *fixture) {
+	var both bytes.Buffer
+	o := f.shell(t, "i=0; while test $i -lt 200; do echo o; echo e >&2; i=$((i+1)); done", func(_ *spec.Input, j *runner.Job) {
+		j.Stdio.Out, j.Stdio.Err = &both, &both
+	})
+	if o.failure != nil || strings.Count(both.String(), "o") != 200 || strings.Count(both.String(), "e") != 200 {
+		t.Fatalf("run gives %v and %d bytes", o.failure, both.Len())
+	}
+}
+
 func largeInput(t *testing.T, f *fixture) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 2<<20) // 32 MiB
 	want := fmt.Sprintf("%x", sha256.Sum256(data))

@@ -43,6 +43,7 @@ func Suite(t *testing.T, newRunner func(t *testing.T) runner.Runner) {
 		{"command that is missing", missingCommand},
 		{"command that is no program", notExecutable},
 		{"output and errors are apart", outputs},
+		{"output and errors into one", oneOutput},
 		{"input through a large pipe", largeInput},
 		{"input that nobody reads", unreadInput},
 		{"input without an end", endlessInput},
