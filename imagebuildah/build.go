@@ -196,6 +196,9 @@ func (b *build) lender(ctx context.Context, name string, at int) (workspace, err
 		}
 		return b.done[at].ws, nil
 	}
+	if err := checkImage(name); err != nil {
+		return nil, err
+	}
 	st, err := b.engine.Base(ctx, name, b.o.Base)
 	if err != nil {
 		return nil, fmt.Errorf("no stage or image found with that name: %w", err)

@@ -222,3 +222,18 @@ func checkTrigger(text string) error {
 	}
 	return err
 }
+
+// fileTransports begin the names of images that are files. What such a name
+// means depends on the host, so a Dockerfile has no say in it.
+var fileTransports = []string{"oci:", "oci-archive:", "docker-archive:", "dir:", "containers-storage:", "ostree:", "sif:", "tarball:"}
+
+// checkImage refuses images that would be looked up outside of store and registries.
+func checkImage(name string) error {
+	for _, t := range fileTransports {
+		if strings.HasPrefix(name, t) {
+			return unsupported(fmt.Sprintf("image %q of a Dockerfile in transport %q", name, strings.TrimSuffix(t, ":")),
+				"fetch it first with `buildah pull`, and write the name or the ID that it has in the store")
+		}
+	}
+	return nil
+}

@@ -170,13 +170,16 @@ func (p *plan) resolve(s *stage) error {
 	if s.image == "" {
 		return fmt.Errorf("base image %q is empty once its variables are expanded: invalid reference format", f.image)
 	}
-	if s.platform != "" {
-		if _, err := imageconfig.ParsePlatform(s.platform); err != nil {
+	if s.base = p.baseStage(s.image, s.index); s.base == none {
+		if err := checkImage(s.image); err != nil {
 			return err
 		}
 	}
-	s.base = p.baseStage(s.image, s.index)
-	return p.resolveAfter(s, vars)
+	if err := p.resolveAfter(s, vars); err != nil || s.platform == "" {
+		return err
+	}
+	_, err := imageconfig.ParsePlatform(s.platform)
+	return err
 }
 
 // resolveAfter finds the stage of --after.

@@ -1,0 +1,1 @@
+FROM oci-archive:/etc/x
