@@ -89,12 +89,7 @@ func (r *Root) WriteFile(name string, data []byte, o FileOptions) error {
 	if at.base == "" {
 		return r.fail("writing", name, unix.EISDIR)
 	}
-	err = replaceFile(at.dir, at.base, func(fd int) error {
-		if err := writeAll(fd, data); err != nil {
-			return err
-		}
-		return o.meta().applyTo(fd)
-	})
+	err = replaceFile(at.dir, at.base, o.meta(), func(fd int) error { return writeAll(fd, data) })
 	if err != nil {
 		return r.fail("writing", name, err)
 	}
@@ -192,18 +187,37 @@ func removeTree(dir int, name string) error {
 	return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
 }
 
-// createFile makes a new file with write and puts it under its name. The common
-// case, a name that is free, costs no rename; an existing file is replaced in
-// one step, a directory is removed first.
-func createFile(dir int, name string, write func(fd int) error) error {
-	fd, err := openAt(dir, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)
+// createFile makes a new file with the metadata m around what write writes, and
+// puts it under its name. The common case, a name that is free, costs no rename;
+// an existing file is replaced in one step, a directory is removed first.
+func createFile(dir int, name string, m *meta, write func(fd int) error) error {
+	err := newFile(dir, name, m, write)
+	if errors.Is(err, errTaken) {
+		return replaceFile(dir, name, m, write)
+	}
+	return err
+}
+
+// replaceFile writes beside name and then renames.
+func replaceFile(dir int, name string, m *meta, write func(fd int) error) error {
+	return replace(dir, name, func(temporary string) error { return newFile(dir, temporary, m, write) })
+}
+
+// errTaken says that the name of a new file is in use.
+var errTaken = errors.New("the name is taken")
+
+// newFile writes a file whose name is free; after an error there is none.
+func newFile(dir int, name string, m *meta, write func(fd int) error) error {
+	fd, err := openAt(dir, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, m.mode&0o777)
 	if errors.Is(err, unix.EEXIST) {
-		return replaceFile(dir, name, write)
+		return errTaken
 	}
 	if err != nil {
 		return err
 	}
-	err = write(fd)
+	if err = write(fd); err == nil {
+		err = m.applyTo(fd)
+	}
 	if closing := unix.Close(fd); err == nil {
 		err = closing
 	}
@@ -211,24 +225,6 @@ func createFile(dir int, name string, write func(fd int) error) error {
 		return errors.Join(err, unix.Unlinkat(dir, name, 0))
 	}
 	return nil
-}
-
-// replaceFile writes beside name and then renames.
-func replaceFile(dir int, name string, write func(fd int) error) error {
-	return replace(dir, name, func(temporary string) error {
-		fd, err := openAt(dir, temporary, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)
-		if err != nil {
-			return err
-		}
-		err = write(fd)
-		if closing := unix.Close(fd); err == nil {
-			err = closing
-		}
-		if err != nil {
-			return errors.Join(err, unix.Unlinkat(dir, temporary, 0))
-		}
-		return nil
-	})
 }
 
 // replace lets create make something under a temporary name and moves it to its own.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func TestDestinationRules(t *testing.T) {
@@ -56,6 +57,7 @@ func TestDestinationRules(t *testing.T) {
 		{name: "link to a directory is followed", dest: "/x", sources: []string{"ld"}, want: []string{"x/", "x/a", "x/sub/", "x/sub/b"}},
 		{name: "link as a link", dest: "/x", sources: []string{"lf"}, o: CopyOptions{NoLinks: true}, want: []string{"x -> f"}},
 		{name: "nested links stay", dest: "/x", sources: []string{"ldir"}, want: []string{"x/", "x/ln -> ../nowhere"}},
+		{name: "named FIFO", dest: "/x/", sources: []string{"fifo"}, want: []string{"x/", "x/fifo p---------"}},
 		{name: "parents", dest: "/p/", sources: []string{"dir/a", "dir/sub/b"}, o: CopyOptions{Parents: true}, want: []string{"p/", "p/dir/", "p/dir/a", "p/dir/sub/", "p/dir/sub/b"}},
 		{name: "parents of a directory", dest: "/p", sources: []string{"dir/sub"}, o: CopyOptions{Parents: true}, want: []string{"p/", "p/dir/", "p/dir/sub/", "p/dir/sub/b"}},
 		{name: "pivot", dest: "/p", sources: []string{"./dir/./sub/*"}, o: CopyOptions{Parents: true}, want: []string{"p/", "p/sub/", "p/sub/b"}},
@@ -72,6 +74,9 @@ func TestDestinationRules(t *testing.T) {
 			t.Parallel()
 			base := t.TempDir()
 			plant(t, filepath.Join(base, "src"), source...)
+			if err := unix.Mkfifo(filepath.Join(base, "src/fifo"), 0o644); err != nil {
+				t.Fatal(err)
+			}
 			plant(t, filepath.Join(base, "dst"), append(slices.Clone(tc.have), "./")...)
 			src, dst := openRoot(t, filepath.Join(base, "src")), openRoot(t, filepath.Join(base, "dst"))
 			_, err := Copy(t.Context(), Target{Root: dst, Path: tc.dest, Workdir: tc.workdir}, src, tc.sources, tc.o)

@@ -71,13 +71,10 @@ func (x *extraction) forget() {
 
 func (x *extraction) file(ctx context.Context, full string, f fileEntry) error {
 	return x.in(full, func(dir int, base string) error {
-		return createFile(dir, base, func(fd int) error {
+		return createFile(dir, base, f.meta, func(fd int) error {
 			n, err := x.content(ctx, fd, f)
-			if err != nil {
-				return err
-			}
 			x.count.bytes += n
-			return f.meta.applyTo(fd)
+			return err
 		})
 	})
 }

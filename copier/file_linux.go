@@ -66,13 +66,9 @@ func (w *worker) file(ctx context.Context, j *job) error {
 		return err
 	}
 	e := j.entry
-	err = createFile(j.dir.dst, j.name, func(dst int) error {
-		n, err := w.copy(ctx, dst, src, &st, &e.sum)
-		if err != nil {
-			return err
-		}
-		e.size = n
-		return m.applyTo(dst)
+	err = createFile(j.dir.dst, j.name, m, func(dst int) (err error) {
+		e.size, err = w.copy(ctx, dst, src, &st, &e.sum)
+		return err
 	})
 	if err != nil {
 		return err

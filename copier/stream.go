@@ -57,17 +57,15 @@ func CopyStream(ctx context.Context, dst *Root, dest string, f StreamFile) (Resu
 		return Result{}, err
 	}
 	w := &streamWriter{ctx: ctx, hash: sha256.New()} //nolint:contextcheck // see streamWriter
-	err = replaceFile(dir.dst, base, func(fd int) error {
+	err = replaceFile(dir.dst, base, m, func(fd int) error {
 		w.fd = fd
 		if _, err := io.CopyBuffer(w, onlyReader{f.Content}, make([]byte, smallFile)); err != nil {
 			return err
 		}
-		if f.Verify != nil {
-			if err := f.Verify(); err != nil {
-				return err
-			}
+		if f.Verify == nil {
+			return nil
 		}
-		return m.applyTo(fd)
+		return f.Verify()
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("writing %q: %w", path.Join(dir.where, base), err)

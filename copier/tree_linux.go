@@ -204,7 +204,7 @@ func (r *run) special(ctx context.Context, s source, st *unix.Stat_t) error {
 		e.link, err = readlinkAt(at, name)
 	case unix.S_IFIFO, unix.S_IFCHR, unix.S_IFBLK:
 		e.typ, e.rdev = specialTypes[st.Mode&unix.S_IFMT], st.Rdev
-		xattrs, err = pathXattrs(procPath(at) + "/" + name)
+		xattrs, err = nodeXattrs(at, name)
 	default:
 		r.note("skipping %q: a socket cannot be copied", e.path)
 		return nil
@@ -261,9 +261,19 @@ func makeSpecial(dir int, name string, s special) (made bool, err error) {
 	return true, s.meta.applyAt(dir, name)
 }
 
-// pathXattrs reads those of what cannot be opened.
-func pathXattrs(self string) ([]xattr, error) {
+// nodeXattrs reads those of a device or FIFO, which must not be opened for
+// reading. With no name it is the O_PATH descriptor itself.
+func nodeXattrs(at int, name string) ([]xattr, error) {
+	if name != "" {
+		fd, err := openAt(at, name, unix.O_PATH, 0)
+		if err != nil {
+			return nil, err
+		}
+		defer closeFD(fd)
+		at = fd
+	}
+	self := procPath(at)
 	return xattrsOf(
-		func(buf []byte) (int, error) { return unix.Llistxattr(self, buf) },
-		func(name string, buf []byte) (int, error) { return unix.Lgetxattr(self, name, buf) })
+		func(buf []byte) (int, error) { return unix.Listxattr(self, buf) },
+		func(name string, buf []byte) (int, error) { return unix.Getxattr(self, name, buf) })
 }
