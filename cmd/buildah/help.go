@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -90,10 +91,10 @@ func usageLine(c *cli.Command, path string) string {
 // writeOptions lists the visible flags and the extra rows (name, text, name, text, ...).
 func writeOptions(b *strings.Builder, title string, flags []cli.Flag, extra ...string) {
 	var rows [][2]string
-	for _, f := range flags {
-		if o, ok := f.(*option); ok && !o.hidden {
-			rows = append(rows, [2]string{optionColumn(o), optionText(o)})
-		}
+	options := visible(flags)
+	slices.SortFunc(options, func(a, b *option) int { return strings.Compare(a.name, b.name) })
+	for _, o := range options {
+		rows = append(rows, [2]string{optionColumn(o), optionText(o)})
 	}
 	for i := 0; i+1 < len(extra); i += 2 {
 		rows = append(rows, [2]string{extra[i], extra[i+1]})
