@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -26,10 +23,8 @@ func (p *program) pruneCommand() *cli.Command {
 		Before: takes(0, 0),
 		Action: func(c *cli.Context) error {
 			return p.withEngine(c, func(e *builder.Engine) error {
-				// Cache mounts are kept here by every version of this program.
-				cache := filepath.Join(e.Host.TempDir, fmt.Sprintf("buildah-cache-%d", e.Host.UID))
-				if err := os.RemoveAll(cache); err != nil {
-					return fmt.Errorf("removing the caches: %w", err)
+				if err := e.PruneCaches(); err != nil {
+					return err
 				}
 				removed, err := e.Prune(c.Context, o)
 				return errors.Join(p.showRemoved(removed), err)
