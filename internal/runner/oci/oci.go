@@ -225,6 +225,9 @@ func (x *run) wait(ctx context.Context) error {
 
 // end gathers the rest of the output and says how the command ended.
 func (x *run) end(ctx context.Context, r report) error {
+	if x.console != nil {
+		x.console.close() // a runtime that did not get so far will not connect any more
+	}
 	said, err := x.streams.finish(r.Failed != "")
 	switch {
 	case ctx.Err() != nil:

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -119,6 +120,7 @@ type verdict struct {
 	Probed  bool   `json:"probed"` // Works and Reason are known
 	Works   bool   `json:"works"`
 	Reason  string `json:"reason,omitempty"`
+	Expires int64  `json:"expires,omitempty"` // in seconds since 1970; 0 means never
 }
 
 // judge looks up, or finds out, what a runtime can do.
@@ -147,11 +149,15 @@ func (s Search) judge(ctx context.Context, path string, probe bool) (verdict, er
 		}
 		v.Probed, v.Works = true, err == nil
 		if err != nil {
-			v.Reason = err.Error()
+			v.Reason, v.Expires = err.Error(), time.Now().Add(retryAfter).Unix()
 		}
 	}
 	return v, writeVerdict(file, v)
 }
+
+// retryAfter is how long a runtime is left alone that did not work: the reason may
+// have been a full disk.
+const retryAfter = 10 * time.Minute
 
 func identify(path string) (verdict, error) {
 	info, err := os.Stat(path)
@@ -177,7 +183,7 @@ func readVerdict(file string, want verdict) (verdict, bool) {
 		return v, false
 	}
 	same := v.Path == want.Path && v.ModTime == want.ModTime && v.Size == want.Size && v.Kernel == want.Kernel
-	return v, same
+	return v, same && (v.Expires == 0 || time.Now().Unix() < v.Expires)
 }
 
 func writeVerdict(file string, v verdict) error {

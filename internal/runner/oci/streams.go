@@ -164,9 +164,6 @@ const endOfTransmission = 4
 // command was not started.
 func (s *streams) finish(failed bool) (said string, err error) {
 	s.feeder.stop()
-	if failed && s.terminal != nil {
-		s.terminal.abandon()
-	}
 	s.relays.Wait()
 	if failed {
 		return s.gate.held(), nil

@@ -198,7 +198,7 @@ func (s *overseer) killAll() {
 
 // delete makes the runtime remove its state and the cgroups.
 func (s *overseer) delete() {
-	if !s.order.known() {
+	if s.order.Detach && !s.order.known() {
 		return
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)

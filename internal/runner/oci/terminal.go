@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -50,11 +51,11 @@ func (t *terminal) set(control *os.File, _ error) {
 	t.mu.Lock()
 	t.control = control
 	t.mu.Unlock()
-	t.abandon()
+	t.settle()
 }
 
-// abandon ends the wait for the master side.
-func (t *terminal) abandon() { t.once.Do(func() { close(t.ready) }) }
+// settle ends the wait for the master side.
+func (t *terminal) settle() { t.once.Do(func() { close(t.ready) }) }
 
 // master waits for the master side.
 func (t *terminal) master() *os.File {
@@ -98,7 +99,7 @@ func terminalSize(f *os.File) (*unix.Winsize, error) {
 }
 
 func (t *terminal) close() error {
-	t.abandon()
+	t.settle()
 	if t.resized != nil {
 		signal.Stop(t.resized)
 	}
@@ -116,15 +117,27 @@ func (t *terminal) close() error {
 // inside the container.
 type console struct {
 	path     string
+	dir      string // to be removed; "" if the socket lies in the state directory
 	listener *net.UnixListener
 }
 
+// socketPathLimit is what fits into the kernel's address of a socket.
+const socketPathLimit = 107
+
 func listen(path string) (*console, error) {
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, err
+	c := &console{path: path}
+	if len(path) > socketPathLimit {
+		dir, err := os.MkdirTemp("", "buildah-tty")
+		if err != nil {
+			return nil, err
+		}
+		c.dir, c.path = dir, filepath.Join(dir, "s")
 	}
-	return &console{path: path, listener: l}, nil
+	var err error
+	if c.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: c.path, Net: "unix"}); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(c.dir))
+	}
+	return c, nil
 }
 
 // accept waits for the master side of the terminal.
@@ -157,4 +170,7 @@ func (c *console) accept() (*os.File, error) {
 	return os.NewFile(uintptr(fds[0]), "terminal"), nil
 }
 
-func (c *console) close() { _ = c.listener.Close() }
+func (c *console) close() {
+	_ = c.listener.Close()
+	_ = os.RemoveAll(c.dir)
+}

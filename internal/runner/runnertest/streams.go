@@ -2,6 +2,7 @@ package runnertest
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -175,6 +176,24 @@ func terminalOfCaller(t *testing.T, f *fixture) {
 	if *before != *after {
 		t.Fatalf("the terminal was not put right: %+v, not %+v", *after, *before)
 	}
+}
+
+func withTerminal(in *spec.Input, _ *runner.Job) { in.Process.Terminal = true }
+
+func cancelTerminal(t *testing.T, f *fixture) {
+	for _, after := range []time.Duration{0, 5 * time.Millisecond, 30 * time.Millisecond, 500 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		begin := time.Now()
+		o := f.runUntil(ctx, t, []string{"sleep", "100"}, withTerminal)
+		cancel()
+		if !errors.Is(o.failure, context.DeadlineExceeded) || time.Since(begin) > 20*time.Second {
+			t.Fatalf("cancelled after %v, it gives %v after %v", after, o.failure, time.Since(begin))
+		}
+	}
+}
+
+func missingWithTerminal(t *testing.T, f *fixture) {
+	f.notStarted(t, f.run(t, []string{"no-such-command"}, withTerminal), "no-such-command")
 }
 
 // screen keeps what is written.

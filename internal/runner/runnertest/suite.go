@@ -57,6 +57,8 @@ func Suite(t *testing.T, newRunner func(t *testing.T) runner.Runner) {
 		{"several at once", severalAtOnce},
 		{"terminal without one of the caller's", terminalAlone},
 		{"terminal of the caller's", terminalOfCaller},
+		{"cancelling with a terminal", cancelTerminal},
+		{"command that is missing, with a terminal", missingWithTerminal},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, newFixture(t, newRunner(t))) })
