@@ -49,7 +49,7 @@ func (e *Engine) destination(dest string, o CommitOptions) (destination, error) 
 		if !ref.Store {
 			d.push = dest
 			if len(o.Tags) > 0 {
-				return d, fmt.Errorf("destination %q: don't know how to add tags to images stored in %q transport", dest, ref.Transport)
+				e.warn("don't know how to add tags to images stored in %q transport: %q", ref.Transport, o.Tags)
 			}
 			return d, nil
 		}
@@ -89,7 +89,10 @@ func (e *Engine) publish(ctx context.Context, st State, d destination, a assembl
 	if err != nil {
 		return Committed{}, err
 	}
-	st.ImageID, st.Image, st.Annotations = id, built.Image, built.Annotations
+	if st.Image, err = imageconfig.Parse(config, built.Format.MediaType()); err != nil {
+		return Committed{}, err
+	}
+	st.ImageID, st.Annotations = id, built.Annotations
 	st.Config, st.Manifest, st.ImageDigest = config, manifest, digest.FromBytes(manifest)
 	done := Committed{ID: id, Names: d.names, State: st, Manifest: Descriptor{
 		MediaType: built.Format.MediaType(), Digest: digest.FromBytes(manifest), Size: int64(len(manifest)),

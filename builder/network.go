@@ -10,7 +10,7 @@ type networkChoice struct {
 
 // chooseNetwork decides between the host's network, none and one to join. A
 // private network needs set-up that this version lacks: it falls back to the
-// host's, and says so once.
+// host's, and says so once where it was asked for.
 func (x *execution) chooseNetwork() networkChoice {
 	n := x.namespace("network")
 	policy := x.o.Network
@@ -24,7 +24,7 @@ func (x *execution) chooseNetwork() networkChoice {
 		return networkChoice{host: true, managed: true}
 	case policy == NetworkDisabled:
 		return networkChoice{}
-	case x.isolation != IsolationChroot:
+	case x.isolation != IsolationChroot && policy == NetworkEnabled:
 		x.engine.networkWarning.Do(func() {
 			x.engine.warn("a private network is not supported in this version: using the host's (--network host says so without this warning)")
 		})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 
 	pathrs "github.com/cyphar/filepath-securejoin/pathrs-lite"
 	"golang.org/x/sys/unix"
@@ -128,5 +129,8 @@ func (r *Root) openDir(name string) (*os.File, error) {
 
 // fail words an error of one path of the root.
 func (r *Root) fail(doing, name string, err error) error {
+	if r.path == "/" { // the host's own, as the user typed it
+		return fmt.Errorf("%s %q: %w", doing, path.Join("/", name), err)
+	}
 	return fmt.Errorf("%s %q below %q: %w", doing, name, r.path, err)
 }
