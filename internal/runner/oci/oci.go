@@ -39,16 +39,38 @@ type Options struct {
 	StateDir      string   // absolute, short and private; made if missing. See [Sweep]
 	Env           []string // of the runtime: the search path, the session bus
 	Rootless      bool
+	// Ahead starts the supervisor of the first run at once, while the caller
+	// still prepares that run. The caller has to call Close then.
+	Ahead bool
 }
 
 // Runner runs jobs with one OCI runtime.
 type Runner struct {
 	runtime Runtime
 	options Options
+	ahead   chan *launch // has one when it is ready; nil unless asked for
 }
 
 // New gives a runner for a runtime, see [Find].
-func New(runtime Runtime, o Options) *Runner { return &Runner{runtime: runtime, options: o} }
+func New(runtime Runtime, o Options) *Runner {
+	r := &Runner{runtime: runtime, options: o}
+	if o.Ahead {
+		r.ahead = make(chan *launch, 1)
+		// Should it fail, the run tries again and says why.
+		if l, err := r.launch(nil); err == nil {
+			r.ahead <- l
+		}
+	}
+	return r
+}
+
+// Close gives back what was made ahead and not used.
+func (r *Runner) Close() error {
+	if l := r.take(); l != nil {
+		return l.discard()
+	}
+	return nil
+}
 
 var _ runner.Runner = (*Runner)(nil)
 
@@ -57,15 +79,13 @@ func (r *Runner) Run(ctx context.Context, j runner.Job) (err error) {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	state, err := newState(r.options.StateDir, j.ID)
-	if err != nil {
+	x := &run{Runner: r, job: j}
+	defer func() { err = errors.Join(err, x.close()) }()
+	if err := x.begin(); err != nil {
 		return err
 	}
-	x := &run{Runner: r, job: j, state: state}
-	defer func() { err = errors.Join(err, x.close()) }()
-	// The supervisor gets ready while we write down what it is to do.
-	if err := x.startSupervisor(); err != nil {
-		return fmt.Errorf("starting the supervisor: %w", err)
+	if err := x.state.name(j.ID); err != nil {
+		return err
 	}
 	if err := x.writeConfig(); err != nil {
 		return fmt.Errorf("writing the configuration of the runtime: %w", err)
@@ -82,9 +102,8 @@ func (r *Runner) Run(ctx context.Context, j runner.Job) (err error) {
 // run is one run under way.
 type run struct {
 	*Runner
+	*launch // nil until begun
 	job     runner.Job
-	state   *state
-	sup     *supervisor
 	streams *streams
 	console *console // nil without a terminal
 	ordered bool     // the supervisor owns the state directory
@@ -112,12 +131,23 @@ type report struct {
 	Signal  string `json:"signal,omitempty"`
 }
 
-func (x *run) startSupervisor() (err error) {
-	if x.streams, err = newStreams(x.job.Stdio, x.job.Spec.Process.Terminal, x.runtime.Detach); err != nil {
+// begin takes the supervisor that was started ahead, or starts one, which gets
+// ready while we write down what it is to do.
+func (x *run) begin() (err error) {
+	var t *terminal
+	if x.job.Spec.Process.Terminal {
+		t = newTerminal(x.job.Stdio.Terminal)
+	}
+	if t != nil && !x.runtime.Detach { // a runtime that does not send us its terminal needs one itself
+		x.launch, err = x.Runner.launch(t)
+	} else if x.launch = x.take(); x.launch == nil {
+		x.launch, err = x.Runner.launch(nil)
+	}
+	if err != nil {
 		return err
 	}
-	x.sup, err = startSupervisor(x.streams.child, x.state.lock, x.options.Env)
-	return errors.Join(err, x.streams.closeChild())
+	x.streams = newStreams(x.job.Stdio, t, x.pipes)
+	return nil
 }
 
 func (x *run) writeConfig() error {
@@ -253,9 +283,10 @@ func (x *run) close() error {
 	if x.streams != nil {
 		err = x.streams.close()
 	}
-	if x.sup != nil {
-		x.sup.release()
+	if x.launch == nil {
+		return err
 	}
+	x.sup.release()
 	return errors.Join(err, x.state.release(!x.ordered))
 }
 

@@ -51,7 +51,13 @@ func newRunner(t testing.TB, name string) *oci.Runner {
 	if err != nil {
 		t.Skipf("no OCI runtime: %v", err)
 	}
-	return oci.New(found, oci.Options{StateDir: state, Env: os.Environ()})
+	r := oci.New(found, oci.Options{StateDir: state, Env: os.Environ(), Ahead: true})
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
 }
 
 func TestSuite(t *testing.T) {

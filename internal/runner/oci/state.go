@@ -27,26 +27,33 @@ type state struct {
 // newPrefix is that of a directory that is being made.
 const newPrefix = ".new-"
 
-func newState(parent, id string) (*state, error) {
-	if id == "" || strings.ContainsAny(id, "/.") {
-		return nil, fmt.Errorf("%q cannot be the name of a run", id)
-	}
+// newState makes one without a name.
+func newState(parent string) (*state, error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
-	// It gets its name when it is locked, so that a sweep does not take it for a dead one.
 	tmp, err := os.MkdirTemp(parent, newPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
 	lock, err := lockState(tmp, os.O_CREATE)
-	if err == nil {
-		if err = os.Rename(tmp, filepath.Join(parent, id)); err == nil {
-			return &state{dir: filepath.Join(parent, id), lock: lock}, nil
-		}
-		err = errors.Join(err, lock.Close())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("making the state directory: %w", err), os.RemoveAll(tmp))
 	}
-	return nil, errors.Join(fmt.Errorf("making the state directory: %w", err), os.RemoveAll(tmp))
+	return &state{dir: tmp, lock: lock}, nil
+}
+
+// name makes it the state of a run; two of one name are refused.
+func (s *state) name(id string) error {
+	if id == "" || strings.ContainsAny(id, "/.") {
+		return fmt.Errorf("%q cannot be the name of a run", id)
+	}
+	dir := filepath.Join(filepath.Dir(s.dir), id)
+	if err := os.Rename(s.dir, dir); err != nil {
+		return fmt.Errorf("naming the state directory: %w", err)
+	}
+	s.dir = dir
+	return nil
 }
 
 func lockState(dir string, flags int) (*os.File, error) {

@@ -15,10 +15,8 @@ import (
 // streams relays between a job's streams and the process.
 type streams struct {
 	stdio    runner.Stdio
-	child    [3]*os.File // what the runtime gets
-	in       *os.File    // nil with a terminal
-	out, err *os.File    // out is nil with a terminal
-	terminal *terminal   // nil without one
+	pipes    pipes
+	terminal *terminal // nil without one
 	gate     *gate
 	relays   sync.WaitGroup
 	feeder   *feeder
@@ -26,36 +24,13 @@ type streams struct {
 	lostOnce sync.Once
 }
 
-// newStreams makes pipes, or gives the runtime a terminal as its own streams when it
-// cannot send us that of the container.
-func newStreams(stdio runner.Stdio, wantTerminal, sendsConsole bool) (*streams, error) {
+func newStreams(stdio runner.Stdio, t *terminal, p pipes) *streams {
 	stdio.Out, stdio.Err = orDiscard(stdio.Out), orDiscard(stdio.Err)
-	if wantTerminal || sameWriter(stdio.Out, stdio.Err) {
+	if t != nil || sameWriter(stdio.Out, stdio.Err) {
 		stdio.Out = &locked{w: stdio.Out}
 		stdio.Err = stdio.Out
 	}
-	s := &streams{stdio: stdio, gate: &gate{w: stdio.Err}}
-	if wantTerminal {
-		s.terminal = newTerminal(stdio.Terminal)
-	}
-	if wantTerminal && !sendsConsole {
-		slave, err := s.terminal.open()
-		s.child = [3]*os.File{slave, slave, slave}
-		return s, err
-	}
-	var err error
-	if s.child[0], s.in, err = os.Pipe(); err != nil {
-		return s, err
-	}
-	if s.err, s.child[2], err = os.Pipe(); err != nil {
-		return s, err
-	}
-	if wantTerminal {
-		s.child[1] = s.child[2]
-		return s, nil
-	}
-	s.out, s.child[1], err = os.Pipe()
-	return s, err
+	return &streams{stdio: stdio, pipes: p, terminal: t, gate: &gate{w: stdio.Err}}
 }
 
 func orDiscard(w io.Writer) io.Writer {
@@ -85,30 +60,19 @@ func (l *locked) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-func (s *streams) closeChild() error { return closeFiles(s.child[:]...) }
-
-// closeFiles closes each once; nil is allowed.
-func closeFiles(files ...*os.File) error {
-	var all error
-	for _, f := range files {
-		if f == nil {
-			continue
-		}
-		if err := f.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-			all = errors.Join(all, err)
-		}
-	}
-	return all
-}
-
 // start begins to relay output. What is on stderr before the command starts are
 // the runtime's own words, and are held back.
 func (s *streams) start(c *console) {
-	if s.err != nil {
-		s.relays.Go(func() { s.relay(s.gate, s.err) })
+	if s.pipes.err != nil {
+		s.relays.Go(func() { s.relay(s.gate, s.pipes.err) })
 	}
-	if s.out != nil {
-		s.relays.Go(func() { s.relay(s.stdio.Out, s.out) })
+	if s.pipes.out != nil {
+		// With a terminal, what comes here are the runtime's words, too.
+		out := s.stdio.Out
+		if s.terminal != nil {
+			out = s.gate
+		}
+		s.relays.Go(func() { s.relay(out, s.pipes.out) })
 	}
 	if s.terminal == nil {
 		return
@@ -140,7 +104,7 @@ func (s *streams) relay(w io.Writer, r *os.File) {
 func (s *streams) started() {
 	s.gate.open()
 	if s.terminal == nil {
-		s.feeder = feed(s.stdio.In, s.in, nil)
+		s.feeder = feed(s.stdio.In, s.pipes.in, nil)
 		return
 	}
 	master := s.terminal.master()
@@ -175,7 +139,7 @@ func (s *streams) finish(failed bool) (said string, err error) {
 // close gives all back and puts the caller's terminal right.
 func (s *streams) close() error {
 	s.feeder.stop()
-	err := errors.Join(s.closeChild(), closeFiles(s.in, s.out, s.err))
+	err := s.pipes.close()
 	if s.terminal != nil {
 		err = errors.Join(err, s.terminal.close())
 	}
