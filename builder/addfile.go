@@ -46,7 +46,7 @@ func (e *Engine) addFileLayer(ctx context.Context, parent string, o CommitOption
 	}
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(tarFiles(w, o.AddFiles)) }()
-	defer r.Close()
+	defer func() { _ = r.Close() }() // ends the writer when the layer is refused
 	return layers.AddTarClamped(ctx, e.Store, parent, r, o.Times.clamp())
 }
 

@@ -12,8 +12,11 @@ import (
 // kept: a list would be wrong after a reboot or a manual umount.
 func unbindAll(root string) error {
 	var st unix.Stat_t
-	if root == "" || unix.Stat(root, &st) != nil {
-		return nil // not mounted here, so nothing is bound
+	if root == "" {
+		return nil
+	}
+	if err := unix.Stat(root, &st); err != nil {
+		return nil //nolint:nilerr // it is not mounted here, so nothing is bound
 	}
 	all, err := mountinfo.GetMounts(nil)
 	if err != nil {

@@ -82,7 +82,7 @@ func (x *execution) hosts() ([]byte, error) {
 		in.Base = data
 	default:
 		data, err := os.ReadFile(firstNonEmpty(base, "/etc/hosts"))
-		if err != nil && !(base == "" && errors.Is(err, fs.ErrNotExist)) {
+		if err != nil && (base != "" || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, err
 		}
 		in.Base = data

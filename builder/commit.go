@@ -120,7 +120,8 @@ func (e *Engine) CommitState(ctx context.Context, st State, dest string, o Commi
 	if err != nil {
 		return Committed{}, err
 	}
-	a := assembly{engine: e, options: o, image: st.Image, topLayer: st.TopLayer,
+	a := assembly{
+		engine: e, options: o, image: st.Image, topLayer: st.TopLayer,
 		annotations: st.Annotations, baseName: st.historyBaseName(), noHistory: st.NoHistory,
 	}
 	a.baseHistory = st.Image.OCI.History

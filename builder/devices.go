@@ -85,7 +85,7 @@ func deviceAt(host, target, access string) (spec.Device, error) {
 	if err := unix.Stat(host, &st); err != nil {
 		return spec.Device{}, err
 	}
-	kind := ""
+	var kind string
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFBLK:
 		kind = "b"

@@ -81,10 +81,10 @@ type imagePredicate func(ImageInfo) (bool, error)
 
 // imageFilter makes one predicate of all filters. Positive references are
 // alternatives; everything else must hold together.
-func (e *Engine) imageFilter(all []ImageInfo, filters imageFilters) (imagePredicate, error) {
+func (e *Engine) imageFilter(filters imageFilters) (imagePredicate, error) {
 	var must, any []imagePredicate
 	for _, item := range filters {
-		p, err := e.predicate(all, item)
+		p, err := e.predicate(item)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +114,7 @@ func (e *Engine) imageFilter(all []ImageInfo, filters imageFilters) (imagePredic
 }
 
 // predicate makes the test for one filter.
-func (e *Engine) predicate(all []ImageInfo, item imageFilterItem) (imagePredicate, error) {
+func (e *Engine) predicate(item imageFilterItem) (imagePredicate, error) {
 	value := item.value
 	switch item.key {
 	case "after", "since", "before":

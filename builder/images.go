@@ -50,7 +50,7 @@ type ListOptions struct {
 
 // ListImages lists the images of the store, the newest first.
 func (e *Engine) ListImages(_ context.Context, o ListOptions) ([]ImageInfo, error) {
-	filters, err := parseImageFilters(o.Filters)
+	wanted, err := e.wantedImages(o)
 	if err != nil {
 		return nil, err
 	}
@@ -58,27 +58,9 @@ func (e *Engine) ListImages(_ context.Context, o ListOptions) ([]ImageInfo, erro
 	if err != nil {
 		return nil, err
 	}
-	keep, err := e.imageFilter(all, filters)
-	if err != nil {
-		return nil, err
-	}
-	only := ""
-	if o.Image != "" {
-		found, _, err := e.Images.Lookup(o.Image, transfer.LookupOptions{Lists: true})
-		if err != nil {
-			return nil, err
-		}
-		only = found.ID
-	}
 	var list []ImageInfo
 	for _, img := range all {
-		switch {
-		case only != "" && img.ID != only:
-			continue
-		case only == "" && !o.All && img.Intermediate() && !filters.mentions("intermediate"):
-			continue
-		}
-		ok, err := keep(img)
+		ok, err := wanted(img)
 		if err != nil {
 			return nil, err
 		}
@@ -95,6 +77,37 @@ func (e *Engine) ListImages(_ context.Context, o ListOptions) ([]ImageInfo, erro
 	return list, nil
 }
 
+// wantedImages makes one test of all that a listing asks for.
+func (e *Engine) wantedImages(o ListOptions) (imagePredicate, error) {
+	filters, err := parseImageFilters(o.Filters)
+	if err != nil {
+		return nil, err
+	}
+	matches, err := e.imageFilter(filters)
+	if err != nil {
+		return nil, err
+	}
+	if o.Image != "" {
+		found, _, err := e.Images.Lookup(o.Image, transfer.LookupOptions{Lists: true})
+		if err != nil {
+			return nil, err
+		}
+		return func(i ImageInfo) (bool, error) {
+			if i.ID != found.ID {
+				return false, nil
+			}
+			return matches(i)
+		}, nil
+	}
+	intermediate := o.All || filters.mentions("intermediate")
+	return func(i ImageInfo) (bool, error) {
+		if !intermediate && i.Intermediate() {
+			return false, nil
+		}
+		return matches(i)
+	}, nil
+}
+
 // imageInfos gives every complete image, the newest first, with what stands on what.
 func (e *Engine) imageInfos() ([]ImageInfo, error) {
 	images, err := e.Store.Images()
@@ -109,10 +122,7 @@ func (e *Engine) imageInfos() ([]ImageInfo, error) {
 	for _, img := range images {
 		infos = append(infos, infoOf(img))
 	}
-	children, err := e.childCounts(infos, parents)
-	if err != nil {
-		return nil, err
-	}
+	children := e.childCounts(infos, parents)
 	for i := range infos {
 		infos[i].Children = children[infos[i].ID]
 	}
@@ -133,7 +143,7 @@ func infoOf(img store.Image) ImageInfo {
 // childCounts tells how many images stand on each image. An image stands on
 // another when its layers continue those of the other, or, with the same layers,
 // when its history continues the other's.
-func (e *Engine) childCounts(images []ImageInfo, parents map[string]string) (map[string]int, error) {
+func (e *Engine) childCounts(images []ImageInfo, parents map[string]string) map[string]int {
 	byLayer := map[string][]string{} // top layer -> image IDs
 	for _, img := range images {
 		if img.TopLayer != "" {
@@ -153,18 +163,16 @@ func (e *Engine) childCounts(images []ImageInfo, parents map[string]string) (map
 		}
 	}
 	for _, ids := range byLayer {
-		if err := e.countSiblings(ids, counts); err != nil {
-			return nil, err
-		}
+		e.countSiblings(ids, counts)
 	}
-	return counts, nil
+	return counts
 }
 
 // countSiblings counts, among images with the same layers, those whose history
 // continues another's. Reading the configurations is only needed for these.
-func (e *Engine) countSiblings(ids []string, counts map[string]int) error {
+func (e *Engine) countSiblings(ids []string, counts map[string]int) {
 	if len(ids) < 2 {
-		return nil
+		return
 	}
 	histories := make(map[string][]History, len(ids))
 	for _, id := range ids {
@@ -185,7 +193,6 @@ func (e *Engine) countSiblings(ids []string, counts map[string]int) error {
 			}
 		}
 	}
-	return nil
 }
 
 func sameHistory(a, b []History) bool {

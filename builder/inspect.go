@@ -12,7 +12,7 @@ import (
 
 // Inspection is what `inspect` shows of a container or an image. The order of
 // the fields is that of the JSON (spec commands.md, 3.9).
-type Inspection struct { //nolint:revive // the format is given
+type Inspection struct {
 	Type                  string
 	FromImage             string
 	FromImageID           string

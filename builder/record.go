@@ -13,7 +13,7 @@ const recordType = "buildah 0.0.1"
 // Record is the working container as it lies on disk, in
 // G/D-containers/ID/userdata/buildah.json. Keys and shapes are those that other
 // tools on the same store read and write (spec record.md, section 2).
-type Record struct { //nolint:revive // the format of the file is given
+type Record struct {
 	Args map[string]string
 	Type string `json:"type"`
 
@@ -140,7 +140,7 @@ type IDMap struct {
 
 // CommonOptions are resources and security settings, kept in the record and
 // used by every later run. Each zero value is the documented default.
-type CommonOptions struct { //nolint:revive // the format of the file is given
+type CommonOptions struct {
 	AddHost            []string
 	OmitHistory        bool
 	CgroupParent       string

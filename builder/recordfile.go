@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -85,16 +84,4 @@ func (r *Record) save(dir string) (err error) {
 		return fmt.Errorf("writing the record: %w", err)
 	}
 	return nil
-}
-
-// isRecord tells whether dir holds a record that counts as ours.
-func isRecord(dir string) bool {
-	_, err := loadRecord(dir)
-	return err == nil
-}
-
-// hasRecord tells whether dir holds a record at all, ours or not.
-func hasRecord(dir string) bool {
-	_, err := os.Lstat(filepath.Join(dir, recordFile))
-	return !errors.Is(err, fs.ErrNotExist)
 }
