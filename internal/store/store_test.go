@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,10 +137,14 @@ func TestContainerNames(t *testing.T) {
 func TestContainerIsVolatile(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "vfs")
-	_, err := s.CreateContainer(NewContainer{NameHint: "c"})
-	must(t, err)
-	if _, err := os.Stat(filepath.Join(s.GraphRoot(), "vfs-containers", "volatile-containers.json")); err != nil {
-		t.Error(err)
+	for name, private := range map[string]bool{"containers.json": false, "volatile-containers.json": true} {
+		c, err := s.CreateContainer(NewContainer{NameHint: "c", Private: private})
+		must(t, err)
+		list, err := os.ReadFile(filepath.Join(s.GraphRoot(), "vfs-containers", name))
+		must(t, err)
+		if !strings.Contains(string(list), c.ID) || !strings.Contains(string(list), `"Volatile":true`) {
+			t.Errorf("%s does not list container %s as volatile: %s", name, c.ID, list)
+		}
 	}
 }
 
