@@ -1,0 +1,5 @@
+package builder
+
+const childName = "builder-test-child"
+
+func childMain() {}
