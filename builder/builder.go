@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/spec"
 	"github.com/projectatomic/buildah/internal/store"
 )
 
@@ -93,6 +94,9 @@ func (e *Engine) adopt(c store.Container, name string) (*Builder, error) {
 	b.record.Container, b.record.ContainerID = name, c.ID
 	b.record.ProcessLabel, b.record.MountLabel = c.ProcessLabel, c.MountLabel
 	b.record.IDMappingOptions = mappingsOf(c)
+	if b.record.Capabilities, err = spec.Capabilities(e.Config.DefaultCapabilities, nil, nil); err != nil {
+		return nil, fmt.Errorf("adopting container %q: %w", name, err)
+	}
 	b.image.Docker.Parent = c.ImageID
 	b.image.Docker.Config.Image = c.ImageID
 	if err := b.Save(); err != nil {

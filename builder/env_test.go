@@ -13,8 +13,10 @@ import (
 
 	"go.podman.io/storage/pkg/reexec"
 
+	"github.com/projectatomic/buildah/internal/containersconf"
 	"github.com/projectatomic/buildah/internal/runner/chroot"
 	"github.com/projectatomic/buildah/internal/runner/oci"
+	"github.com/projectatomic/buildah/internal/spec"
 	"github.com/projectatomic/buildah/internal/store"
 	"github.com/projectatomic/buildah/internal/testenv"
 	"github.com/projectatomic/buildah/internal/transfer"
@@ -54,6 +56,7 @@ func newEnv(t testing.TB, driver string) *env {
 func engineOn(s *store.Store, dir string) *Engine {
 	return &Engine{
 		Store: s, Images: &transfer.Client{Store: s},
+		Config: containersconf.Config{Containers: containersconf.Containers{DefaultCapabilities: spec.DefaultCapabilities()}},
 		Host: Host{Version: "test", TempDir: dir, RuntimeDir: dir, Umask: 0o022, Stderr: io.Discard},
 	}
 }
@@ -64,9 +67,13 @@ func (v *env) warned() string {
 	return strings.Join(v.warnings, "\n")
 }
 
-// image writes a base image with one layer and gives its ID.
+// image writes a base image localhost/NAME with one layer, "" for no name, and
+// gives its ID.
 func (v *env) image(name string, files testenv.Files, edits ...testenv.Edit) string {
 	v.t.Helper()
+	if name != "" {
+		name = "localhost/" + name
+	}
 	return testenv.BaseImage(v.t, v.Store, name, files, edits...)
 }
 

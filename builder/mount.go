@@ -35,7 +35,7 @@ func (b *Builder) MountAt(ctx context.Context, path string) error {
 		return err
 	}
 	if err := unix.Mount(root, path, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		if _, undo := b.engine.Store.Unmount(b.ID()); undo != nil {
+		if _, undo := b.Unmount(ctx); undo != nil {
 			b.engine.warn("undoing the mount of %q: %v", b.Name(), undo)
 		}
 		return fmt.Errorf("mounting %q at %q: %w", b.Name(), path, err)
