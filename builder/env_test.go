@@ -100,6 +100,8 @@ func (v *env) from(image string, change ...func(*FromOptions)) *Builder {
 
 func named(name string) func(*FromOptions) { return func(o *FromOptions) { o.Name = name } }
 
+func never() PullPolicy { return transfer.PullNever }
+
 func owned(o *FromOptions) { o.Owned = true }
 
 // write puts a file into a container.
