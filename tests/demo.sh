@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$PWD
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/buildah-demo.XXXXXX")
-cache=${DEMO_CACHE:-/var/tmp/buildah-demo-packages}
+cache=${DEMO_CACHE:-$work/packages}
 mkdir -p "$work/bin" "$cache"
 server=
 registry=
