@@ -153,7 +153,7 @@ func ownerOf(text string) string {
 func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
 	local, remote := splitSources(sources)
 	if len(remote) > 0 && !a.o.Extract && a.o.Source.ContextDir != "" {
-		return Added{}, fmt.Errorf("%q: source can't be a URL for COPY", remote[0])
+		return Added{}, fmt.Errorf("%q: source can't be a URL for COPY", redact(remote[0]))
 	}
 	if a.o.Checksum != "" && len(local) > 0 {
 		return Added{}, errors.New("checksum flag is not supported for local sources")

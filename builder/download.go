@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,7 +32,7 @@ type Fetch struct {
 func (a *adding) download(ctx context.Context, source string) error {
 	u, err := url.Parse(source)
 	if err != nil {
-		return fmt.Errorf("source %q: %w", source, err)
+		return badURL(source, err)
 	}
 	response, err := a.get(ctx, u)
 	if err != nil {
@@ -65,6 +66,30 @@ func (a *adding) download(ctx context.Context, source string) error {
 		}
 	}
 	return a.stream(ctx, file)
+}
+
+// badURL tells what is wrong with an address, without a password that may be in it.
+func badURL(source string, err error) error {
+	var parse *url.Error // it repeats the address
+	if errors.As(err, &parse) {
+		err = parse.Err
+	}
+	if strings.Contains(source, "@") {
+		err = errors.New("it is not a URL") // the cause may quote any part of it
+	}
+	return fmt.Errorf("source %q: %w", redact(source), err)
+}
+
+// redact hides the password of an address, be it valid or not.
+func redact(source string) string {
+	if u, err := url.Parse(source); err == nil {
+		return u.Redacted()
+	}
+	scheme, rest, _ := strings.Cut(source, "://")
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		rest = "xxxxx" + rest[at:]
+	}
+	return scheme + "://" + rest
 }
 
 // get asks for u until it answers or the retries are used up.

@@ -57,7 +57,7 @@ func engineOn(s *store.Store, dir string) *Engine {
 	return &Engine{
 		Store: s, Images: &transfer.Client{Store: s},
 		Config: containersconf.Config{Containers: containersconf.Containers{DefaultCapabilities: spec.DefaultCapabilities()}},
-		Host: Host{Version: "test", TempDir: dir, RuntimeDir: dir, Umask: 0o022, Stderr: io.Discard},
+		Host:   Host{Version: "test", TempDir: dir, RuntimeDir: dir, Umask: 0o022, Stderr: io.Discard},
 	}
 }
 

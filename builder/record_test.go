@@ -178,7 +178,7 @@ func TestRecordTolerance(t *testing.T) {
 		"only the type": `{"type":"buildah 0.0.1"}`,
 		"nulls": `{"type":"buildah 0.0.1","Args":null,"ociv1":{"config":null,"history":null},"docker":{"config":null,"history":null},
 			"NamespaceOptions":null,"CommonBuildOpts":null,"IDMappingOptions":null,"annotations":null,"config":null}`,
-		"unknown keys":       `{"type":"buildah 0.0.1","Future":{"a":[1]},"CommonBuildOpts":{"Later":true},"ociv1":{"new":1}}`,
+		"unknown keys":        `{"type":"buildah 0.0.1","Future":{"a":[1]},"CommonBuildOpts":{"Later":true},"ociv1":{"new":1}}`,
 		"only the old config": `{"type":"buildah 0.0.1","docker":{"container_config":{"Cmd":["x"]}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
