@@ -24,6 +24,7 @@ type Engine struct {
 
 	networkWarning sync.Once // about the missing private network
 	chrootNotice   sync.Once // about the missing OCI runtime
+	owner          owner     // of the containers that only the interpreter knows
 }
 
 // Host is what the library may know about the process that called it.
@@ -37,6 +38,7 @@ type Host struct {
 	Runtime    string   // $BUILDAH_RUNTIME, "" if unset
 	Isolation  string   // $BUILDAH_ISOLATION, "" if unset
 	NoPivot    bool     // $BUILDAH_NOPIVOT is set
+	MountsFile string   // mounts.conf of new containers; "" means the usual places
 	Umask      int
 	Stderr     io.Writer
 }

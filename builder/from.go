@@ -23,8 +23,7 @@ type FromOptions struct {
 	CapDrop []string
 	// Execution is handed on whole into the record; its Capabilities are worked
 	// out from the configured default, CapAdd and CapDrop.
-	Execution         Execution
-	DefaultMountsFile string
+	Execution Execution
 	// Owned is a container that only the interpreter knows: it has no record, and
 	// a commit may take its upper directory away.
 	Owned bool
@@ -57,7 +56,16 @@ func (e *Engine) Start(_ context.Context, st State, o FromOptions) (*Builder, er
 		return nil, fmt.Errorf("creating a container on %q: %w", st.display(), err)
 	}
 	b.record.Capabilities = caps
-	c, err := e.Store.CreateContainer(st.newContainer(o))
+	if err := e.sweepAbandoned(); err != nil {
+		e.warn("removing what a killed build left: %v", err)
+	}
+	wanted := st.newContainer(o)
+	if o.Owned {
+		if wanted.Metadata, err = e.claim(); err != nil {
+			return nil, fmt.Errorf("creating a container on %q: %w", st.display(), err)
+		}
+	}
+	c, err := e.Store.CreateContainer(wanted)
 	if err != nil {
 		return nil, fmt.Errorf("creating a container on %q: %w", st.display(), err)
 	}
@@ -77,7 +85,7 @@ func (e *Engine) newBuilder(st State, o FromOptions) *Builder {
 	*r = Record{
 		Type: recordType, FromImage: st.ImageName, FromImageID: st.ImageID, FromImageDigest: st.ImageDigest.String(),
 		Config: st.Config, Manifest: st.Manifest, TopLayer: st.TopLayer, Annotations: st.Annotations,
-		Format: o.Format.OrDefault().MediaType(), DefaultMountsFilePath: o.DefaultMountsFile, Execution: o.Execution,
+		Format: o.Format.OrDefault().MediaType(), DefaultMountsFilePath: e.Host.MountsFile, Execution: o.Execution,
 	}
 	if r.FromImage == "" && st.ImageID != "" && st.transport != "" {
 		r.FromImage = st.transport

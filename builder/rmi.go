@@ -30,6 +30,7 @@ type Removed struct {
 func (e *Engine) RemoveImages(ctx context.Context, names []string, o RemoveOptions) (Removed, error) {
 	r := removal{engine: e, force: o.Force}
 	var errs []error
+	errs = append(errs, e.sweepAbandoned())
 	if o.All || o.Prune {
 		errs = append(errs, r.sweep(ctx, func(i ImageInfo) bool { return o.All || i.Dangling() }))
 	}
@@ -51,6 +52,9 @@ type PruneOptions struct {
 // under them, or every one that no container uses. Torn images, left by a commit
 // that was killed, go first.
 func (e *Engine) Prune(ctx context.Context, o PruneOptions) (Removed, error) {
+	if err := e.sweepAbandoned(); err != nil {
+		return Removed{}, err
+	}
 	torn, err := e.Store.ReapTorn()
 	if err != nil {
 		return Removed{}, fmt.Errorf("removing torn images: %w", err)

@@ -52,6 +52,7 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	if e.Images, err = p.client(st, temp); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, e.Close()) }()
 	return work(e)
 }
 

@@ -23,6 +23,7 @@ type Container struct {
 	UIDMap, GIDMap []idtools.IDMap
 	MountLabel     string
 	ProcessLabel   string
+	Metadata       string // of whoever made it
 }
 
 // NewContainer says what container to make.
@@ -40,6 +41,8 @@ type NewContainer struct {
 	// Private is a container that no other tool needs to see: it is listed in a
 	// file of its own, which older versions of other tools do not read.
 	Private bool
+
+	Metadata string // kept with the container as it is
 }
 
 // raceTries is how often a name that was taken between look and creation is
@@ -72,7 +75,7 @@ func (s *Store) Containers() ([]Container, error) {
 func fromRaw(c *storage.Container) Container {
 	return Container{
 		ID: c.ID, Names: c.Names, ImageID: c.ImageID, LayerID: c.LayerID, Created: c.Created,
-		UIDMap: c.UIDMap, GIDMap: c.GIDMap, MountLabel: c.MountLabel(), ProcessLabel: c.ProcessLabel(),
+		UIDMap: c.UIDMap, GIDMap: c.GIDMap, MountLabel: c.MountLabel(), ProcessLabel: c.ProcessLabel(), Metadata: c.Metadata,
 	}
 }
 
@@ -94,7 +97,7 @@ func (s *Store) CreateContainer(o NewContainer) (Container, error) {
 		opts.Flags = map[string]any{"Volatile": true}
 	}
 	for try, limit := 0, 10; ; try, limit = try+1, limit*10 {
-		c, err := s.raw.CreateContainer("", []string{name}, image, "", "", &opts)
+		c, err := s.raw.CreateContainer("", []string{name}, image, "", o.Metadata, &opts)
 		switch {
 		case err == nil:
 			return fromRaw(c), nil

@@ -29,3 +29,9 @@ busybox_root() {
   printf 'root:x:0:0:root:/root:/bin/sh\nbin:x:1:1:bin:/bin:/bin/false\ndaemon:x:2:2:daemon:/sbin:/bin/false\nguest:x:405:100:guest:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$d/etc/passwd"
   printf 'root:x:0:\nbin:x:1:root,bin,daemon\ndaemon:x:2:root,bin\nusers:x:100:guest\nvideo:x:27:guest\nnogroup:x:65534:\n' >"$d/etc/group"
 }
+
+teardown_suite() {
+  # The store keeps itself mounted; without this its directory could not be removed.
+  awk -v at="$BATS_SUITE_TMPDIR/" 'index($5, at) == 1 {print $5}' /proc/self/mountinfo | sort -r |
+    while read -r mount; do umount -l "$mount" 2>/dev/null || true; done
+}
