@@ -162,6 +162,7 @@ func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
 		if err := a.stream(ctx, f); err != nil {
 			return Added{}, err
 		}
+		a.items[len(a.items)-1].Kind = "file" // only downloads have no kind
 	}
 	for _, url := range remote {
 		if err := a.download(ctx, url); err != nil {

@@ -32,46 +32,44 @@ type assembly struct {
 	trailing    []History
 }
 
-// destination is where a commit goes.
-type destination struct {
-	names []string // in the store
-	push  string   // reference of another transport, "" for the store
+// Destination is where a commit goes.
+type Destination struct {
+	Names []string // in the store
+	Push  string   // reference of another transport, "" for the store
 }
 
-// destination checks and resolves where a commit goes before any work is done.
-func (e *Engine) destination(dest string, o CommitOptions) (destination, error) {
-	var d destination
+// Destination checks and resolves where a commit goes before any work is done:
+// dest may be of any transport, tags are further names in the store.
+func (e *Engine) Destination(dest string, tags []string) (Destination, error) {
+	var d Destination
 	if dest != "" {
 		ref, err := e.Images.ParseDestination(dest)
 		if err != nil {
 			return d, err
 		}
 		if !ref.Store {
-			d.push = dest
-			if len(o.Tags) > 0 {
-				e.warn("don't know how to add tags to images stored in %q transport: %q", ref.Transport, o.Tags)
+			d.Push = dest
+			if len(tags) > 0 {
+				e.warn("don't know how to add tags to images stored in %q transport: %q", ref.Transport, tags)
 			}
 			return d, nil
 		}
-		d.names = append(d.names, ref.Name)
+		d.Names = append(d.Names, ref.Name)
 	}
-	for _, name := range o.Tags {
+	for _, name := range tags {
 		full, err := e.Images.NormalizeTag(name)
 		if err != nil {
-			return d, fmt.Errorf("destination %q: %w", name, err)
+			return d, fmt.Errorf("tag %s: %w", name, err)
 		}
-		d.names = append(d.names, full)
+		d.Names = append(d.Names, full)
 	}
 	return d, nil
 }
 
 // publish writes the image into the store and, where asked for, from there to
 // the destination; an image that was only needed for the way is taken away again.
-func (e *Engine) publish(ctx context.Context, st State, d destination, a assembly) (Committed, error) {
-	created := time.Now().UTC()
-	if fixed := a.options.Times.Fixed(); fixed != nil {
-		created = fixed.UTC()
-	}
+func (e *Engine) publish(ctx context.Context, st State, d Destination, a assembly) (Committed, error) {
+	created := a.created()
 	built, err := a.build(created)
 	if err != nil {
 		return Committed{}, err
@@ -84,7 +82,7 @@ func (e *Engine) publish(ctx context.Context, st State, d destination, a assembl
 	_, lookup := e.Store.Image(id)
 	existed := lookup == nil
 	id, err = e.Store.CreateImage(store.NewImage{
-		Config: config, Manifest: manifest, TopLayer: st.TopLayer, Names: d.names, Created: created,
+		Config: config, Manifest: manifest, TopLayer: st.TopLayer, Names: d.Names, Created: created,
 	})
 	if err != nil {
 		return Committed{}, err
@@ -94,13 +92,13 @@ func (e *Engine) publish(ctx context.Context, st State, d destination, a assembl
 	}
 	st.ImageID, st.Annotations = id, built.Annotations
 	st.Config, st.Manifest, st.ImageDigest = config, manifest, digest.FromBytes(manifest)
-	done := Committed{ID: id, Names: d.names, State: st, Manifest: Descriptor{
+	done := Committed{ID: id, Names: d.Names, State: st, Manifest: Descriptor{
 		MediaType: built.Format.MediaType(), Digest: digest.FromBytes(manifest), Size: int64(len(manifest)),
 	}}
-	if d.push == "" {
+	if d.Push == "" {
 		return done, nil
 	}
-	pushed, err := e.Images.Push(ctx, id, d.push, a.options.Push)
+	pushed, err := e.Images.Push(ctx, id, d.Push, a.options.Push)
 	if !existed {
 		err = errors.Join(err, e.Store.DeleteImage(id, true))
 	}
@@ -109,6 +107,14 @@ func (e *Engine) publish(ctx context.Context, st State, d destination, a assembl
 	}
 	done.Manifest = describe(pushed)
 	return done, nil
+}
+
+// created is the time of the image.
+func (a *assembly) created() time.Time {
+	if fixed := a.options.Times.Fixed(); fixed != nil {
+		return fixed.UTC()
+	}
+	return time.Now().UTC()
 }
 
 // describe tells what manifest a push wrote.

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ type Descriptor struct {
 // name. A container of the interpreter is gone afterwards: its upper directory
 // has become the layer.
 func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Committed, error) {
-	target, err := b.engine.destination(dest, o)
+	target, err := b.engine.Destination(dest, o.Tags)
 	if err != nil {
 		return Committed{}, err
 	}
@@ -116,17 +117,29 @@ func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Com
 
 // CommitState makes an image of a state: a step that only changes the configuration.
 func (e *Engine) CommitState(ctx context.Context, st State, dest string, o CommitOptions) (Committed, error) {
-	target, err := e.destination(dest, o)
+	target, err := e.Destination(dest, o.Tags)
 	if err != nil {
 		return Committed{}, err
 	}
-	a := assembly{
-		engine: e, options: o, image: st.Image, topLayer: st.TopLayer,
+	return e.publish(ctx, st, target, e.stateAssembly(st, o))
+}
+
+// PreviewState gives the ID of the image that CommitState would make now.
+func (e *Engine) PreviewState(st State, o CommitOptions) (string, error) {
+	a := e.stateAssembly(st, o)
+	built, err := a.build(a.created())
+	if err != nil {
+		return "", err
+	}
+	config, _, err := imageconfig.Render(built)
+	return digest.FromBytes(config).Encoded(), err
+}
+
+func (e *Engine) stateAssembly(st State, o CommitOptions) assembly {
+	return assembly{
+		engine: e, options: o, image: st.Image, topLayer: st.TopLayer, baseHistory: st.Image.OCI.History, pending: o.Pending,
 		annotations: st.Annotations, baseName: st.historyBaseName(), noHistory: st.NoHistory,
 	}
-	a.baseHistory = st.Image.OCI.History
-	a.pending = o.Pending
-	return e.publish(ctx, st, target, a)
 }
 
 // freeze makes the container's changes layers of the store and gives the state
@@ -141,13 +154,19 @@ func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
 	freeze := layers.Freeze
 	if o.Squash {
 		freeze = layers.Squash
+		if len(o.AddFiles) > 0 {
+			if err := checkAddFiles(o.AddFiles); err != nil {
+				return State{}, err
+			}
+			lo.Extra = func(w *tar.Writer) error { return writeAddFiles(w, o.AddFiles, lo.Clamp) }
+		}
 	}
 	layer, err := freeze(ctx, b.engine.Store, b.ID(), lo)
 	if err != nil {
 		return State{}, err
 	}
 	st.push(layer, o.Squash)
-	if len(o.AddFiles) == 0 {
+	if len(o.AddFiles) == 0 || o.Squash {
 		return st, nil
 	}
 	extra, err := b.engine.addFileLayer(ctx, st.TopLayer, o)

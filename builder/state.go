@@ -38,6 +38,7 @@ type BaseOptions struct {
 	Pull     PullPolicy
 	Registry Registry
 	Platform Platform // zero means the host's
+	Unnamed  bool     // an image of a file gets none of the names that the file says
 }
 
 // Base resolves image, which may be [Scratch], a name, an ID or a transport
@@ -49,7 +50,7 @@ func (e *Engine) Base(ctx context.Context, image string, o BaseOptions) (State, 
 		return st, nil
 	}
 	pulled, err := e.Images.Pull(ctx, image, transfer.PullOptions{
-		Registry: o.Registry, Policy: o.Pull, Platform: transfer.Platform{OS: o.Platform.OS, Arch: o.Platform.Arch, Variant: o.Platform.Variant},
+		Registry: o.Registry, Policy: o.Pull, Unnamed: o.Unnamed, Platform: transfer.Platform{OS: o.Platform.OS, Arch: o.Platform.Arch, Variant: o.Platform.Variant},
 	})
 	if err != nil {
 		return State{}, err

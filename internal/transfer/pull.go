@@ -50,6 +50,7 @@ type PullOptions struct {
 	Policy   PullPolicy
 	Platform Platform // when set, PullMissing becomes PullNewer
 	AllTags  bool     // every tag of the repository
+	Unnamed  bool     // an image of a file gets none of the names that the file says
 }
 
 // Pulled is an image that is in the store now.

@@ -44,6 +44,9 @@ func (j *pullJob) fromElsewhere(ctx context.Context, t types.ImageTransport, res
 	if err != nil {
 		return Pulled{}, err
 	}
+	if j.o.Unnamed {
+		named = nil
+	}
 	var p Pulled
 	err = j.c.retry(ctx, j.o.Registry, func() error {
 		p, err = j.fetchAs(ctx, sys, ref, named)
@@ -173,7 +176,7 @@ func (j *pullJob) importArchived(ctx context.Context, img archived) (Pulled, err
 		}
 		names = append(names, reference.TagNameOnly(named))
 	}
-	if len(names) == 0 {
+	if len(names) == 0 || j.o.Unnamed {
 		return j.fetchAs(ctx, j.sys, img.ref, nil)
 	}
 	p, err := j.fetchAs(ctx, j.sys, img.ref, names[0])
