@@ -78,7 +78,10 @@ func (b *build) read(ctx context.Context, c *contexts.Context) error {
 	if err != nil {
 		return err
 	}
-	b.plan, err = newPlan(list, wish{args: b.o.Args, target: b.o.Target, platform: b.o.Base.Platform})
+	if err := b.checkLinks(list); err != nil {
+		return err
+	}
+	b.plan, err = newPlan(list, wish{args: b.o.Args, overrides: b.o.Overrides, stages: b.o.Stages, platform: b.o.Base.Platform})
 	if err != nil {
 		return err
 	}
@@ -196,10 +199,7 @@ func (b *build) lender(ctx context.Context, name string, at int) (workspace, err
 		}
 		return b.done[at].ws, nil
 	}
-	if err := checkImage(name); err != nil {
-		return nil, err
-	}
-	st, err := b.engine.Base(ctx, name, b.o.Base)
+	st, err := b.baseState(ctx, name, b.o.Base)
 	if err != nil {
 		return nil, fmt.Errorf("no stage or image found with that name: %w", err)
 	}

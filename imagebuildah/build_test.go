@@ -94,10 +94,18 @@ func option(t *testing.T, o *Options, word string) {
 		o.Output.HideIDs = true
 	case "t":
 		o.Tags = append(o.Tags, value)
+	case "from":
+		o.Overrides.From = value
+	case "env":
+		o.Overrides.Env = append(o.Overrides.Env, value)
+	case "drop":
+		o.Overrides.DropLabels, o.Overrides.DropAnnotations = true, true
+	case "all-stages":
+		o.Stages.All = true
 	case "target":
-		o.Target = value
+		o.Stages.Target = value
 	case "label":
-		o.Labels = append(o.Labels, value)
+		o.Overrides.Labels = append(o.Overrides.Labels, value)
 	case "annotation":
 		o.Commit.Metadata.Annotations = append(o.Commit.Metadata.Annotations, value)
 	case "format":
@@ -122,6 +130,18 @@ func option(t *testing.T, o *Options, word string) {
 	}
 }
 
+// wanted are the options in the first line of a Dockerfile: "#! words".
+func wanted(t *testing.T, text string) (o Options) {
+	t.Helper()
+	first, _, _ := strings.Cut(text, "\n")
+	if words, ok := strings.CutPrefix(first, "#! "); ok {
+		for _, word := range strings.Fields(words) {
+			option(t, &o, word)
+		}
+	}
+	return o
+}
+
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.dockerfile")
@@ -135,14 +155,7 @@ func TestTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var o Options
-			first, _, _ := strings.Cut(string(text), "\n")
-			if words, ok := strings.CutPrefix(first, "#! "); ok {
-				for _, word := range strings.Fields(words) {
-					option(t, &o, word)
-				}
-			}
-			r, _ := transcript(t, string(text), o)
+			r, _ := transcript(t, string(text), wanted(t, string(text)))
 			golden(t, strings.TrimSuffix(file, ".dockerfile")+".golden", r.log.String())
 		})
 	}
@@ -161,7 +174,7 @@ func TestErrors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := transcript(t, string(text), Options{})
+			r, err := transcript(t, string(text), wanted(t, string(text)))
 			if err == nil {
 				t.Fatalf("no error:\n%s", r.log.String())
 			}

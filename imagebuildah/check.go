@@ -124,9 +124,6 @@ func checkNetwork(mode string) error {
 }
 
 func checkCopy(c *instructions.CopyCommand) error {
-	if c.Link {
-		return unsupported("COPY --link", "leave the flag out: the files are the same")
-	}
 	for _, s := range c.SourcePaths {
 		if isRemote(s) {
 			return fmt.Errorf("%q: source can't be a URL for COPY", s)
@@ -137,8 +134,6 @@ func checkCopy(c *instructions.CopyCommand) error {
 
 func checkAdd(c *instructions.AddCommand) error {
 	switch {
-	case c.Link:
-		return unsupported("ADD --link", "leave the flag out: the files are the same")
 	case c.Unpack != nil:
 		return unsupported("ADD --unpack", "use COPY for a local archive that must stay packed, and unpack a downloaded one with RUN")
 	case c.KeepGitDir != nil && *c.KeepGitDir:
@@ -158,6 +153,26 @@ func checkAdd(c *instructions.AddCommand) error {
 		}
 	}
 	return checkMode(c.Chmod)
+}
+
+// checkLinks deals with --link, which is about layers of their own.
+func (b *build) checkLinks(list []*instruction) error {
+	for _, in := range list {
+		link := false
+		switch c := in.cmd.(type) {
+		case *instructions.CopyCommand:
+			link = c.Link
+		case *instructions.AddCommand:
+			link = c.Link
+		}
+		switch {
+		case link && b.o.Layers:
+			return in.fail(unsupported(in.verb()+" --link together with --layers", "leave one of the flags out: the files are the same"))
+		case link:
+			b.o.Output.warn("--link is not supported when building without --layers, ignoring --link")
+		}
+	}
+	return nil
 }
 
 func checkMode(mode string) error {
@@ -221,19 +236,4 @@ func checkTrigger(text string) error {
 		return at.Err
 	}
 	return err
-}
-
-// fileTransports begin the names of images that are files. What such a name
-// means depends on the host, so a Dockerfile has no say in it.
-var fileTransports = []string{"oci:", "oci-archive:", "docker-archive:", "dir:", "containers-storage:", "ostree:", "sif:", "tarball:"}
-
-// checkImage refuses images that would be looked up outside of store and registries.
-func checkImage(name string) error {
-	for _, t := range fileTransports {
-		if strings.HasPrefix(name, t) {
-			return unsupported(fmt.Sprintf("image %q of a Dockerfile in transport %q", name, strings.TrimSuffix(t, ":")),
-				"fetch it first with `buildah pull`, and write the name or the ID that it has in the store")
-		}
-	}
-	return nil
 }

@@ -69,9 +69,6 @@ func (r *stageRun) copy(ctx context.Context, x copying, last bool) (string, erro
 	if added.Digest == "" && len(x.words.SourcePaths) > 1 {
 		return "", fmt.Errorf("globs %q matched nothing", x.words.SourcePaths)
 	}
-	if len(x.words.SourcePaths) == 0 && added.Kind == "" {
-		added.Kind = "file" // a here-document; only downloads have no kind
-	}
 	return r.nop(x.in.verb()+" "+added.Summary()+" in "+x.rawDest+" ") + strings.Join(r.metaFields(last), " "), nil
 }
 

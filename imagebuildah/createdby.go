@@ -53,6 +53,9 @@ func (r *stageRun) metaFields(last bool) []string {
 	for _, label := range o.Metadata.UnsetLabels {
 		fields[0] += "|unsetLabel=" + label
 	}
+	if r.o.Overrides.DropLabels {
+		fields[1] = "|inheritLabels=false"
+	}
 	switch {
 	case o.Times.Timestamp != nil:
 		fields[4] = fmt.Sprintf("|force-mtime=%d", o.Times.Timestamp.Unix())
@@ -64,6 +67,9 @@ func (r *stageRun) metaFields(last bool) []string {
 		slices.Sort(names)
 		for _, name := range names {
 			fields[2] += "|unsetAnnotation=" + name
+		}
+		if r.o.Overrides.DropAnnotations {
+			fields[3] = "|inheritAnnotations=false"
 		}
 		fields[5] = strings.Join(o.Metadata.Annotations, ",")
 	}

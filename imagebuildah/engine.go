@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
@@ -20,31 +19,16 @@ func (e storeEngine) Start(st builder.State, o builder.FromOptions) workspace {
 	return &session{engine: e.Engine, st: st, o: o}
 }
 
-// transports are the beginnings of names that are not names in the store.
-var transports = []string{
-	"docker://", "docker-archive:", "docker-daemon:", "oci:", "oci-archive:", "dir:", "containers-storage:", "atomic:", "ostree:", "sif:", "tarball:",
-}
-
-func hasTransport(name string) bool {
-	for _, t := range transports {
-		if strings.HasPrefix(name, t) {
-			return true
-		}
-	}
-	return false
-}
-
 // CheckNames finds names that the result could not have.
 func (e storeEngine) CheckNames(names []string) error {
-	for i, name := range names {
-		if i == 0 && hasTransport(name) {
-			continue
-		}
-		if _, err := e.Engine.Images.NormalizeNew(name); err != nil {
-			return fmt.Errorf("tag %s: %w", name, err)
-		}
+	if len(names) == 0 {
+		return nil
 	}
-	return nil
+	if _, err := e.Destination(names[0], nil); err != nil {
+		return fmt.Errorf("tag %s: %w", names[0], err)
+	}
+	_, err := e.Destination("", names[1:])
+	return err
 }
 
 // Name gives a stored image its names, or copies it to another transport.
@@ -52,21 +36,15 @@ func (e storeEngine) Name(ctx context.Context, id string, names []string, o buil
 	if len(names) == 0 {
 		return nil, nil
 	}
-	if hasTransport(names[0]) {
-		if len(names) > 1 {
-			return nil, fmt.Errorf("tag %q: don't know how to add tags to images that are not stored here", names[1])
-		}
-		_, err := e.Push(ctx, id, names[0], o.Push)
+	d, err := e.Destination(names[0], names[1:])
+	if err != nil {
 		return nil, err
 	}
-	full := make([]string, len(names))
-	for i, name := range names {
-		var err error
-		if full[i], err = e.Engine.Images.NormalizeNew(name); err != nil {
-			return nil, fmt.Errorf("tag %s: %w", name, err)
-		}
+	if d.Push != "" {
+		_, err := e.Push(ctx, id, d.Push, o.Push)
+		return nil, err
 	}
-	return full, e.Tag(id, full)
+	return d.Names, e.Tag(id, d.Names)
 }
 
 // Images are the IDs of all images of the store.
@@ -187,6 +165,13 @@ func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptio
 	s.st = done.State
 	s.st.ImageName = "" // the next entry of the history does not stand on a name
 	return done, s.refresh(done)
+}
+
+// Preview gives the ID that Commit would give.
+func (s *session) Preview(o builder.CommitOptions) (string, error) {
+	st := s.st
+	st.Image = *s.Image()
+	return s.engine.PreviewState(st, o)
 }
 
 // refresh takes the history from what was written.

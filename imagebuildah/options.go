@@ -13,15 +13,16 @@ import (
 
 // Options says what to build. Each zero value is the default.
 type Options struct {
-	Source  Source
-	Args    map[string]string // --build-arg; names without a value are left out
-	Labels  []string          // key=value, in a LABEL step at the end of the last stage
-	Target  string            // stage to stop after; "" means the last
-	Tags    []string          // the first may be of any transport, the others are names in the store
-	Layers  bool              // commit an image for every step that changes files
-	Keep    bool              // leave the working containers behind after success, with Layers
-	Network string            // "none" keeps the network from all RUN steps; "" leaves it to Run
-	Output  Output
+	Source    Source
+	Args      map[string]string // --build-arg; names without a value are left out
+	Overrides Overrides
+	Stages    Stages
+	Tags      []string // the first may be of any transport, the others are names in the store
+	Exports   []Export // where else the root file system of the result goes
+	Layers    bool     // commit an image for every step that changes files
+	Keep      bool     // leave the working containers behind after success, with Layers
+	Network   string   // "none" keeps the network from all RUN steps; "" leaves it to Run
+	Output    Output
 
 	// What is handed on to the verbs whole.
 	Base      builder.BaseOptions // how base images are found; its platform is the build's
@@ -37,6 +38,23 @@ type Source struct {
 	Files      []string // of -f; none means the usual names
 	IgnoreFile string   // of --ignorefile; "" means the usual places
 	Fetch      contexts.Options
+}
+
+// Overrides is what shall be different from what the Dockerfile and its bases say.
+type Overrides struct {
+	From            string   // instead of the image of the first FROM, before it is expanded
+	Env             []string // key=value, in an ENV step at the beginning of every stage
+	Labels          []string // key=value, in a LABEL step at the end of the last stage
+	DropLabels      bool     // of the base, at the beginning of every stage
+	DropAnnotations bool     // of the base, likewise
+	OSVersion       string
+	OSFeatures      []string // feature, or "feature-" to take it away, in this order
+}
+
+// Stages says which stages are built.
+type Stages struct {
+	Target string // to stop after; "" means the last
+	All    bool   // also those that the target does not need
 }
 
 // Output is where the build tells of itself.

@@ -26,7 +26,7 @@ type instruction struct {
 	node    *parser.Node
 	cmd     instructions.Command // nil for FROM and for what an option added
 	from    *fromLine            // of FROM
-	labels  []pair               // of the LABEL that --label appends: nothing in it is expanded
+	pairs   []pair               // of the ENV or LABEL that an option adds: nothing in it is expanded
 	mounts  []string             // values of --mount
 	network string               // value of --network
 }

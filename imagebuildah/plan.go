@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
@@ -39,9 +40,10 @@ type plan struct {
 
 // wish is what the caller asks of a plan.
 type wish struct {
-	args     map[string]string
-	target   string
-	platform imageconfig.Platform
+	args      map[string]string
+	overrides Overrides
+	stages    Stages
+	platform  imageconfig.Platform
 }
 
 // newPlan sorts instructions into stages and finds out which are needed.
@@ -57,16 +59,57 @@ func newPlan(list []*instruction, w wish) (*plan, error) {
 	if err := p.evaluateHeading(heading); err != nil {
 		return nil, err
 	}
+	if w.overrides.From != "" {
+		p.stages[0].from.from.image = w.overrides.From
+	}
 	for _, s := range p.stages {
 		if err := p.resolve(s); err != nil {
 			return nil, s.from.fail(err)
 		}
 	}
-	if err := p.cut(w.target); err != nil {
+	if err := p.cut(w.stages.Target); err != nil {
 		return nil, err
 	}
+	p.override(w.overrides)
 	p.depend()
+	for i := range p.stages {
+		if w.stages.All {
+			p.mark(i)
+		}
+	}
 	return p, nil
+}
+
+// override adds the steps that options ask for.
+func (p *plan) override(o Overrides) {
+	if env := optionStep("ENV", "--env", o.Env); env != nil {
+		for _, s := range p.stages {
+			s.steps = append([]*instruction{env}, s.steps...)
+		}
+	}
+	if label := optionStep("LABEL", "--label", o.Labels); label != nil {
+		last := p.stages[len(p.stages)-1]
+		last.steps = append(slices.Clone(last.steps), label)
+	}
+}
+
+// optionStep is the ENV or LABEL that an option adds, nil if it says nothing.
+func optionStep(verb, option string, list []string) *instruction {
+	in := &instruction{src: &source{name: option, escape: parser.DefaultEscapeToken}}
+	text := verb
+	for _, item := range list {
+		key, value, _ := strings.Cut(item, "=")
+		if key == "" {
+			continue
+		}
+		in.pairs = append(in.pairs, pair{key, value})
+		text += fmt.Sprintf(" %q=%q", key, value)
+	}
+	if in.pairs == nil {
+		return nil
+	}
+	in.node = &parser.Node{Value: verb, Original: text}
+	return in
 }
 
 // split sorts instructions into stages; those before the first are the heading.
@@ -286,6 +329,14 @@ func (p *plan) mark(at int) {
 // references gives the stages that a step names. The variables of the base image
 // are not known here, so what they say is only found when the step runs.
 func (p *plan) references(in *instruction, vars *variables, sc *scope, before int) []int {
+	if in.verb() == "ENV" {
+		for _, kv := range in.pairs {
+			vars.env = append(vars.env, kv.key+"="+kv.value)
+		}
+	}
+	if in.pairs != nil {
+		return nil
+	}
 	cmd, err := in.expanded(*vars)
 	if err != nil {
 		return nil

@@ -26,6 +26,9 @@ func (r *stageRun) run(ctx context.Context, in *instruction, c *instructions.Run
 	o := r.o.Run
 	o.Mounts.Volumes, o.Mounts.Mounts = slices.Clone(o.Mounts.Volumes), slices.Clone(o.Mounts.Mounts)
 	o.Process.Env = append(slices.Clone(o.Process.Env), r.runEnv()...)
+	if r.o.Commit.Times.Fixed() != nil {
+		o.Process.Hostname = "sandbox" // whatever is written into files shall be the same every time
+	}
 	if network == "" || network == "default" {
 		network = r.o.Network
 	}

@@ -1,6 +1,7 @@
 package imagebuildah
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,9 +33,6 @@ type stageRun struct {
 // stage builds one stage.
 func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 	r := &stageRun{build: b, out: printer{out: b.o.Output.Steps}, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
-	if r.final && len(b.o.Labels) > 0 {
-		r.steps = append(slices.Clone(r.steps), labelStep(b.o.Labels))
-	}
 	if err := r.begin(ctx); err != nil {
 		return nil, &StepError{Err: err, place: s.from.place()}
 	}
@@ -47,9 +45,11 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 			return nil, context.Cause(ctx)
 		}
 		r.out.line(stepLine(in))
-		text, err := r.step(ctx, in, i == len(r.steps)-1)
+		last := i == len(r.steps)-1
+		author := r.ws.Image().OCI.Author // MAINTAINER is about what follows it
+		text, err := r.step(ctx, in, last)
 		if err == nil {
-			result.final, err = r.settle(ctx, text, i == len(r.steps)-1)
+			result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last)
 		}
 		if err != nil {
 			return nil, &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.place()}
@@ -72,6 +72,9 @@ func (r *stageRun) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.o.Overrides.DropAnnotations {
+		st.Annotations = nil
+	}
 	o := r.o.Container
 	o.Format, o.Base.Platform = r.o.Commit.Format, r.o.Base.Platform
 	o.Owned = !r.o.Keep || !r.o.Layers
@@ -88,7 +91,7 @@ func (r *stageRun) baseImage(ctx context.Context) (builder.State, error) {
 	if err != nil {
 		return builder.State{}, err
 	}
-	st, err := r.engine.Base(ctx, r.stage.image, o)
+	st, err := r.baseState(ctx, r.stage.image, o)
 	if err != nil {
 		return st, fmt.Errorf("creating build container: %w", err)
 	}
@@ -143,6 +146,7 @@ func (r *stageRun) fromText(image string) string {
 func (r *stageRun) adopt() error {
 	img := r.ws.Image()
 	r.setTarget(img)
+	r.override(img)
 	if len(r.steps)+len(img.Docker.Config.OnBuild) > 0 {
 		setPath(img)
 	}
@@ -170,19 +174,48 @@ func setPath(img *imageconfig.Image) {
 	}
 }
 
-// setTarget writes the platform that was asked for into what is built from nothing.
+// setTarget writes the platform that was asked for into what is built.
 func (r *stageRun) setTarget(img *imageconfig.Image) {
-	if r.stage.image != builder.Scratch || r.stage.base != none {
+	if r.stage.base != none {
 		return
 	}
-	switch {
-	case !r.o.Base.Platform.IsZero():
-		img.SetPlatform(r.o.Base.Platform)
-	case r.stage.platform != "":
-		if p, err := parsePlatform(r.stage.platform); err == nil {
-			img.SetPlatform(p)
+	want := r.o.Base.Platform
+	if want.IsZero() && r.stage.image == builder.Scratch && r.stage.platform != "" {
+		want, _ = parsePlatform(r.stage.platform) // resolve has checked it
+	}
+	p := img.Platform()
+	if want.Variant != "" || want.Arch != "" && want.Arch != p.Arch {
+		p.Variant = want.Variant
+	}
+	p.Arch, p.OS = cmp.Or(want.Arch, p.Arch), cmp.Or(want.OS, p.OS)
+	img.SetPlatform(p)
+}
+
+// override changes what the stage begins with, as options ask for.
+func (r *stageRun) override(img *imageconfig.Image) {
+	o := r.o.Overrides
+	if o.DropLabels {
+		img.ClearLabels()
+	}
+	if o.OSVersion != "" {
+		p := img.Platform()
+		p.OSVersion = o.OSVersion
+		img.SetPlatform(p)
+	}
+	for _, feature := range o.OSFeatures {
+		if name, off := strings.CutSuffix(feature, "-"); off {
+			img.UnsetOSFeature(name)
+		} else {
+			img.SetOSFeature(feature)
 		}
 	}
+}
+
+// overridden tells that an option makes the result another image than its base.
+func (r *stageRun) overridden() bool {
+	o, m := r.o.Overrides, r.o.Commit.Metadata
+	return r.o.Commit.Squash || o.DropLabels || o.DropAnnotations || o.OSVersion != "" ||
+		len(m.Annotations)+len(m.UnsetEnv)+len(m.UnsetLabels)+len(m.UnsetAnnotations)+len(o.OSFeatures) > 0
 }
 
 // stepLine is an instruction as the output shows it.
@@ -207,33 +240,20 @@ func docBody(doc parser.Heredoc) string {
 	return doc.Content
 }
 
-// labelStep is the LABEL that --label appends.
-func labelStep(labels []string) *instruction {
-	in := &instruction{src: &source{name: "--label", escape: parser.DefaultEscapeToken}}
-	text := "LABEL"
-	for _, label := range labels {
-		key, value, _ := strings.Cut(label, "=")
-		if key == "" {
-			continue
-		}
-		in.labels = append(in.labels, pair{key, value})
-		text += fmt.Sprintf(" %q=%q", key, value)
-	}
-	in.node = &parser.Node{Value: "LABEL", Original: text}
-	return in
-}
-
 // settle writes the history of a step, and commits where an image is due.
-func (r *stageRun) settle(ctx context.Context, text string, last bool) (builder.Committed, error) {
+func (r *stageRun) settle(ctx context.Context, entry builder.History, last bool) (builder.Committed, error) {
 	now := time.Now().UTC()
-	entry := builder.History{Created: &now, CreatedBy: text, Author: r.ws.Image().OCI.Author}
+	entry.Created = &now
 	if last && r.final {
+		if err := r.export(ctx); err != nil {
+			return builder.Committed{}, err
+		}
 		return r.commitFinal(ctx, entry)
 	}
 	wanted := r.o.Layers && (last || r.ws.Changed()) || last && r.stage.isBase
 	if !wanted {
 		r.pending = append(r.pending, entry)
-		return builder.Committed{}, nil
+		return builder.Committed{}, r.preview()
 	}
 	if !r.o.Layers {
 		if err := r.remember(ctx); err != nil {
@@ -249,6 +269,21 @@ func (r *stageRun) settle(ctx context.Context, text string, last bool) (builder.
 		r.made = append(r.made, done.ID)
 	}
 	return done, nil
+}
+
+// preview shows the ID of the image that the step would have made: only the last
+// of several steps which merely set something makes one.
+func (r *stageRun) preview() error {
+	if !r.o.Layers || r.o.Output.HideIDs || r.out.out == nil {
+		return nil
+	}
+	o := r.intermediate()
+	o.Pending = r.pending
+	id, err := r.ws.Preview(o)
+	if err == nil {
+		r.out.id(id)
+	}
+	return err
 }
 
 // intermediate are the options of an image that is not the result.
@@ -297,9 +332,11 @@ func (r *stageRun) withoutSteps(ctx context.Context) (*stageResult, error) {
 	if !r.final {
 		return result, nil
 	}
+	if err := r.export(ctx); err != nil {
+		return nil, err
+	}
 	st := r.ws.State()
-	m := r.o.Commit.Metadata
-	if st.ImageID == "" || r.o.Commit.Squash || len(m.Annotations)+len(m.UnsetEnv)+len(m.UnsetLabels)+len(m.UnsetAnnotations) > 0 {
+	if st.ImageID == "" || r.overridden() {
 		setPath(r.ws.Image())
 		var err error
 		result.final, err = r.commitFinal(ctx, builder.History{CreatedBy: "/bin/sh"})

@@ -19,9 +19,13 @@ func (r *stageRun) variables() variables {
 
 // step replays one instruction and gives the text of its history entry.
 func (r *stageRun) step(ctx context.Context, in *instruction, last bool) (string, error) {
-	if in.labels != nil {
-		for _, l := range in.labels {
-			r.ws.Image().SetLabel(l.key, l.value)
+	if in.pairs != nil {
+		for _, p := range in.pairs {
+			if in.verb() == "ENV" {
+				setEnv(r.ws.Image(), p.key, p.value)
+			} else {
+				r.ws.Image().SetLabel(p.key, p.value)
+			}
 		}
 		return r.nop(in.text()) + r.meta(last), nil
 	}

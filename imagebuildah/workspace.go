@@ -24,6 +24,9 @@ type workspace interface {
 	// Changed tells whether files were changed since the last commit.
 	Changed() bool
 	Commit(ctx context.Context, dest string, o builder.CommitOptions) (builder.Committed, error)
+	// Preview gives the ID of the image that Commit would make of a workspace
+	// without changed files.
+	Preview(o builder.CommitOptions) (string, error)
 	// State is the image as it was last committed.
 	State() builder.State
 	// Root lends the root file system for reading; the caller calls done.

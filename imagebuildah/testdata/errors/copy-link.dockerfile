@@ -1,2 +1,3 @@
+#! --layers
 FROM base
 COPY --link a b

@@ -1,1 +1,1 @@
-FROM oci-archive:/etc/x
+FROM containers-storage:x
