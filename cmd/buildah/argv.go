@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // The flag library wants `--name=value` before the first positional word and
@@ -251,7 +253,7 @@ func (s *argvScanner) unknownFlag(name string) error {
 		known = append(optionNames(c.Flags), known...)
 	}
 	hint := s.helpHint()
-	if near := nearest(name, known); near != "" {
+	if near := suggest.Nearest(name, known); near != "" {
 		hint = "did you mean `--" + near + "`?"
 	}
 	return usageError{text: "unknown flag: --" + name, hint: hint}
@@ -298,7 +300,7 @@ func unknownCommand(commands []*cli.Command, word string) error {
 		}
 	}
 	hint := "`buildah help` lists the commands"
-	if near := nearest(word, names); near != "" {
+	if near := suggest.Nearest(word, names); near != "" {
 		hint = "did you mean `buildah " + near + "`?"
 	}
 	return usageError{text: fmt.Sprintf("unknown command %q for %q", word, "buildah"), hint: hint}

@@ -42,15 +42,3 @@ func TestOptionValues(t *testing.T) {
 		t.Errorf("bad number says %v", err)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	t.Parallel()
-	known := []string{"rename", "commit", "rm", "rmi", "containers"}
-	for word, want := range map[string]string{
-		"renmae": "rename", "comit": "commit", "container": "containers", "xyz": "", "rn": "rm",
-	} {
-		if got := nearest(word, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
