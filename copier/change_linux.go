@@ -55,8 +55,11 @@ func (r *Root) touch(name string, t time.Time) error {
 		return err
 	}
 	defer dir.Close()
-	ts := unix.NsecToTimespec(t.UnixNano())
-	if err := futimens(int(dir.Fd()), &ts); err != nil {
+	ts, err := unix.TimeToTimespec(t)
+	if err == nil {
+		err = futimens(int(dir.Fd()), &ts)
+	}
+	if err != nil {
 		return r.fail("setting the time of", name, err)
 	}
 	return nil

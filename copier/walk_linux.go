@@ -188,7 +188,7 @@ func (o MkdirOptions) meta() *meta {
 
 func (m *meta) setTime(t *time.Time) {
 	if t != nil {
-		ts := unix.NsecToTimespec(t.UnixNano())
+		ts := unix.Timespec{Sec: t.Unix(), Nsec: int64(t.Nanosecond())}
 		m.mtime = &ts
 	}
 }

@@ -61,7 +61,7 @@ func (t *inPlace) leave(n *node, mtime time.Time) error {
 		if err := unix.Fstatat(n.dir, n.name, &now, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 			return fmt.Errorf("looking at %q: %w", n.path, err)
 		}
-		if now.Mtim.Nano() == mtime.UnixNano() {
+		if time.Unix(now.Mtim.Unix()).Equal(mtime) {
 			return nil
 		}
 	}
@@ -70,8 +70,11 @@ func (t *inPlace) leave(n *node, mtime time.Time) error {
 
 // setTime sets the modification time of the entry itself.
 func setTime(dir int, name string, mtime time.Time) error {
-	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(mtime.UnixNano())}
-	if err := unix.UtimesNanoAt(dir, name, ts, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	ts, err := unix.TimeToTimespec(mtime) // nanoseconds in one number end in 2262
+	if err == nil {
+		err = unix.UtimesNanoAt(dir, name, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, ts}, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	if err != nil {
 		return fmt.Errorf("setting the time of %q: %w", name, err)
 	}
 	return nil

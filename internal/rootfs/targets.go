@@ -228,8 +228,11 @@ func inParent(root *copier.Root, name string, work func(dir int, name string) er
 }
 
 func setTime(dir int, name string, t time.Time) error {
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(t.UnixNano())}
-	return unix.UtimesNanoAt(dir, name, times, unix.AT_SYMLINK_NOFOLLOW)
+	ts, err := unix.TimeToTimespec(t) // nanoseconds in one number end in 2262
+	if err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(dir, name, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, ts}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
 // Clean removes what still is as it was made and puts the times of the
