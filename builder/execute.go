@@ -14,6 +14,7 @@ import (
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/rootfs"
 	"github.com/projectatomic/buildah/internal/runner"
+	"github.com/projectatomic/buildah/internal/runner/chroot"
 	"github.com/projectatomic/buildah/internal/spec"
 )
 
@@ -61,6 +62,9 @@ func (x *execution) run(ctx context.Context) error {
 	s, err := spec.Build(in)
 	if err != nil {
 		return fmt.Errorf("running in %q: %w", x.Name(), err)
+	}
+	if left := chroot.Unsupported(s); x.isolation == IsolationChroot && len(left) > 0 {
+		x.engine.warn("chroot isolation leaves out %s: use --isolation oci for them", strings.Join(left, ", "))
 	}
 	if err := x.makeTargets(s); err != nil {
 		return fmt.Errorf("running in %q: %w", x.Name(), err)

@@ -27,6 +27,8 @@ type FromOptions struct {
 	// Owned is a container that only the interpreter knows: it has no record, and
 	// a commit may take its upper directory away.
 	Owned bool
+	// Cwd is what relative sources of the triggers COPY and ADD count from.
+	Cwd string
 	// Step is told of each ONBUILD trigger before it runs; nil drops it.
 	Step func(n int, text string)
 }
@@ -42,7 +44,7 @@ func From(ctx context.Context, e *Engine, image string, o FromOptions) (*Builder
 	if err != nil {
 		return nil, err
 	}
-	if err := b.runTriggers(ctx, o.Step); err != nil {
+	if err := b.runTriggers(ctx, o); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -96,6 +98,9 @@ func (e *Engine) newBuilder(st State, o FromOptions) *Builder {
 	if r.CommonBuildOpts == nil {
 		r.CommonBuildOpts = &CommonOptions{HTTPProxy: true}
 	}
+	ids := &r.IDMappingOptions
+	ids.HostUIDMapping = len(ids.UIDMap) == 0 && !ids.AutoUserNs
+	ids.HostGIDMapping = len(ids.GIDMap) == 0 && !ids.AutoUserNs
 	r.NamespaceOptions = e.namespaces(o.Execution.NamespaceOptions)
 	b.image.Normalize(time.Now().UTC(), o.Base.Platform)
 	return b
@@ -106,6 +111,7 @@ func (e *Engine) namespaces(asked []Namespace) []Namespace {
 	all := []Namespace{
 		{Name: "cgroup", Host: e.Config.CgroupNS == "host"},
 		{Name: "ipc", Host: e.Config.IPCNS == "host"},
+		{Name: "mount"},
 		{Name: "network", Host: e.Config.NetNS == "host"},
 		{Name: "pid", Host: e.Config.PidNS == "host"},
 		{Name: "user", Host: e.Config.UserNS == "" || e.Config.UserNS == "host"},
@@ -161,13 +167,13 @@ func mappingsOf(c store.Container) IDMappingOptions {
 }
 
 // runTriggers replays the ONBUILD instructions of the base and clears them.
-func (b *Builder) runTriggers(ctx context.Context, step func(int, string)) error {
+func (b *Builder) runTriggers(ctx context.Context, o FromOptions) error {
 	triggers := b.image.Docker.Config.OnBuild
 	for n, text := range triggers {
-		if step != nil {
-			step(n+1, text)
+		if o.Step != nil {
+			o.Step(n+1, text)
 		}
-		if err := b.runTrigger(ctx, text); err != nil {
+		if err := b.runTrigger(ctx, text, o.Cwd); err != nil {
 			return fmt.Errorf("running the base's trigger %q in %q: %w", text, b.Name(), err)
 		}
 	}
@@ -179,7 +185,7 @@ func (b *Builder) runTriggers(ctx context.Context, step func(int, string)) error
 }
 
 // runTrigger replays one ONBUILD instruction with the verbs.
-func (b *Builder) runTrigger(ctx context.Context, text string) error {
+func (b *Builder) runTrigger(ctx context.Context, text, cwd string) error {
 	t, err := imageconfig.ParseTrigger(text)
 	if err != nil {
 		return err
@@ -195,7 +201,7 @@ func (b *Builder) runTrigger(ctx context.Context, text string) error {
 			return fmt.Errorf("%s requires at least two arguments", t.Verb)
 		}
 		last := len(t.Args) - 1
-		o := AddOptions{Extract: t.Verb == "ADD"}
+		o := AddOptions{Extract: t.Verb == "ADD", Source: Source{Cwd: cwd}}
 		for _, flag := range t.Flags {
 			if err := o.setTriggerFlag(flag); err != nil {
 				return err

@@ -74,10 +74,7 @@ func (e *Engine) InspectImage(name string) (Inspection, error) {
 	if matched != "" {
 		st.ImageName = matched
 	}
-	b := e.newBuilder(st, FromOptions{})
-	in := b.Inspect()
-	in.Isolation = IsolationDefault.String()
-	return in, nil
+	return e.newBuilder(st, FromOptions{}).Inspect(), nil
 }
 
 // InspectList gives the JSON of a manifest list of the store.

@@ -42,7 +42,7 @@ func (x *execution) mounts(ctx context.Context) (spec.Mounts, error) {
 	}
 	_, noShm := os.Stat("/dev/shm")
 	return spec.Mounts{
-		Volumes: m.all, Files: files, ShmSize: x.record.CommonBuildOpts.ShmSize, HasShm: noShm == nil,
+		Volumes: m.all, Subscriptions: x.subscriptions(), Files: files, ShmSize: x.record.CommonBuildOpts.ShmSize, HasShm: noShm == nil,
 	}, nil
 }
 
@@ -132,6 +132,13 @@ func (m *mounting) tmpfs(mf mountflag.Mount) error {
 	}
 	if mf.Tmpfs.CopyUp {
 		options = append(options, "tmpcopyup")
+	}
+	if mf.Tmpfs.Mode != "" && !mf.Tmpfs.CopyUp {
+		source, err := m.ownTmpfs(mf.Tmpfs)
+		if err != nil {
+			return err
+		}
+		return m.take(specs.Mount{Destination: mf.Target, Type: "bind", Source: source, Options: append([]string{"bind"}, mf.Options()...)})
 	}
 	return m.take(specs.Mount{Destination: mf.Target, Type: "tmpfs", Source: "tmpfs", Options: options})
 }

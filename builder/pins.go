@@ -62,6 +62,24 @@ func (m *mounting) pin(src *os.File, flat bool) (string, error) {
 	return at, nil
 }
 
+// ownTmpfs mounts a tmpfs in the bundle. Some runtimes give the one that they
+// mount the mode of what is below it, whatever was asked for.
+func (m *mounting) ownTmpfs(o mountflag.TmpfsOptions) (string, error) {
+	at, err := m.place(true)
+	if err != nil {
+		return "", err
+	}
+	options := "mode=" + o.Mode
+	if o.Size > 0 {
+		options += ",size=" + strconv.FormatInt(o.Size, 10)
+	}
+	if err := unix.Mount("tmpfs", at, "tmpfs", 0, options); err != nil {
+		return "", fmt.Errorf("mounting a tmpfs: %w", err)
+	}
+	m.undo = append(m.undo, func() error { return unmountPin(at) })
+	return at, nil
+}
+
 func unmountPin(at string) error {
 	if err := unix.Unmount(at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
 		return fmt.Errorf("unmounting %q: %w", at, err)

@@ -109,7 +109,7 @@ func (p *program) openStore() (*store.Store, error) {
 	if len(g.uidMap)+len(g.gidMap) > 0 {
 		return nil, usageError{cause: unsupportedError{flag: "userns-uid-map", instead: insteadOfMaps}}
 	}
-	for _, dir := range []*string{&g.root, &g.runRoot, &g.imageStore} {
+	for _, dir := range []*string{&g.root, &g.runRoot, &g.imageStore, &g.mountsFile} {
 		if *dir == "" {
 			continue
 		}
@@ -134,7 +134,7 @@ func (p *program) host(temp string, st *store.Store) builder.Host {
 	return builder.Host{
 		Version: programVersion, TempDir: temp, RuntimeDir: filepath.Join(st.RunRoot(), "buildah"), Env: os.Environ(),
 		Runtime: p.env("BUILDAH_RUNTIME"), Isolation: p.env("BUILDAH_ISOLATION"),
-		NoPivot: p.env("BUILDAH_NOPIVOT") != "", Umask: old, Stderr: p.stderr,
+		NoPivot: p.env("BUILDAH_NOPIVOT") != "", MountsFile: p.global.mountsFile, Umask: old, Stderr: p.stderr,
 	}
 }
 

@@ -57,6 +57,9 @@ func (p *program) from(c *cli.Context, e *builder.Engine, f *fromFlags) (err err
 		return err
 	}
 	o.CapAdd, o.CapDrop = f.creation.capAdd, f.creation.capDrop
+	if o.Cwd, err = os.Getwd(); err != nil { // only triggers with relative sources need it
+		o.Cwd = "/"
+	}
 	p.report(e, f.quiet)
 	if !f.quiet {
 		o.Step = func(n int, text string) { fmt.Fprintf(p.stderr, "STEP %d: %s\n", n, text) }

@@ -18,6 +18,7 @@ type globals struct {
 	registriesConf, registriesConfDir, shortNameAliases string
 
 	uidMap, gidMap []string
+	mountsFile     string
 	cgroupManager  string
 	log            logFlags
 }
@@ -31,7 +32,7 @@ type logFlags struct {
 func (p *program) globalFlags() []cli.Flag {
 	g := &p.global
 	g.log.level = "warn"
-	return asFlags(refuse([]refusal{{name: "default-mounts-file", word: "FILE", instead: "mount the directories with --volume"}}), []*option{
+	return asFlags([]*option{
 		newOption("cgroup-manager", "NAME", "how the OCI runtime makes cgroups: cgroupfs or systemd", func(s string) error {
 			if s != "cgroupfs" && s != "systemd" {
 				return errors.New("it is cgroupfs or systemd")
@@ -40,6 +41,7 @@ func (p *program) globalFlags() []cli.Flag {
 			return nil
 		}),
 		textOption("cpu-profile", "FILE", &g.log.cpuProfile, "write a CPU profile to FILE").hide(),
+		textOption("default-mounts-file", "FILE", &g.mountsFile, "read mounts.conf from FILE in new containers").hide(),
 		boolOption("debug", &g.log.debug, "the same as --log-level=debug").hide(),
 		textOption("imagestore", "DIR", &g.imageStore, "keep images in DIR, apart from containers"),
 		textOption("log-level", "LEVEL", &g.log.level, "log what is at least this grave: trace, debug, info, warn, error, fatal or panic"),
