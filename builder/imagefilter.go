@@ -235,6 +235,31 @@ func referencePredicate(pattern string) imagePredicate {
 	}
 }
 
+// shownNames says which names of an image a listing shows: all of them, unless
+// the only reference that is asked for is fully qualified.
+func shownNames(items []string) (func([]string) []string, error) {
+	filters, err := parseImageFilters(items)
+	if err != nil {
+		return nil, err
+	}
+	var patterns []string
+	for _, f := range filters {
+		if f.key == "reference" && !f.negate {
+			patterns = append(patterns, f.value)
+		}
+	}
+	if len(patterns) != 1 {
+		return slices.Clone[[]string], nil
+	}
+	host, _, qualified := strings.Cut(patterns[0], "/")
+	if !qualified || host != "localhost" && !strings.ContainsAny(host, ".:") {
+		return slices.Clone[[]string], nil
+	}
+	return func(names []string) []string {
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !matchesReference(patterns[0], name) })
+	}, nil
+}
+
 func matchesReference(pattern, name string) bool {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {

@@ -54,6 +54,10 @@ func (e *Engine) ListImages(_ context.Context, o ListOptions) ([]ImageInfo, erro
 	if err != nil {
 		return nil, err
 	}
+	only, err := shownNames(o.Filters)
+	if err != nil {
+		return nil, err
+	}
 	all, err := e.imageInfos()
 	if err != nil {
 		return nil, err
@@ -67,6 +71,7 @@ func (e *Engine) ListImages(_ context.Context, o ListOptions) ([]ImageInfo, erro
 		if !ok {
 			continue
 		}
+		img.Names = only(img.Names)
 		if !o.NoSize {
 			if img.Size, err = e.Store.ImageSize(img.ID); err != nil {
 				img.Size = -1
@@ -150,54 +155,71 @@ func (e *Engine) childCounts(images []ImageInfo, parents map[string]string) map[
 			byLayer[img.TopLayer] = append(byLayer[img.TopLayer], img.ID)
 		}
 	}
-	counts := map[string]int{}
+	k := kinship{engine: e, histories: map[string][]History{}, counts: map[string]int{}}
 	for _, img := range images {
-		// The nearest layer below that is the top of some image.
+		// The nearest layer below that is the top of an image that this one continues.
 		for layer := parents[img.TopLayer]; layer != ""; layer = parents[layer] {
-			if below := byLayer[layer]; len(below) > 0 {
-				for _, id := range below {
-					counts[id]++
-				}
+			if k.count(img.ID, byLayer[layer], true) {
 				break
 			}
 		}
 	}
 	for _, ids := range byLayer {
-		e.countSiblings(ids, counts)
+		for _, id := range ids {
+			k.count(id, ids, false)
+		}
 	}
-	return counts
+	return k.counts
 }
 
-// countSiblings counts, among images with the same layers, those whose history
-// continues another's. Reading the configurations is only needed for these.
-func (e *Engine) countSiblings(ids []string, counts map[string]int) {
-	if len(ids) < 2 {
-		return
-	}
-	histories := make(map[string][]History, len(ids))
-	for _, id := range ids {
-		config, err := e.Store.Config(id)
-		if err != nil {
-			continue // a damaged image has no children that we could find
-		}
-		parsed, err := imageconfig.Parse(config, "")
-		if err != nil {
+// kinship finds out which images continue which, by their histories. A
+// configuration is only read when the layers leave it open.
+type kinship struct {
+	engine    *Engine
+	histories map[string][]History // by image ID
+	counts    map[string]int       // children by image ID
+}
+
+// count counts child for those candidates whose history it continues, and tells
+// whether there is one. Where a history is missing, the layers decide.
+func (k *kinship) count(child string, candidates []string, layers bool) bool {
+	found := false
+	for _, parent := range candidates {
+		if parent == child {
 			continue
 		}
-		histories[id] = parsed.OCI.History
-	}
-	for child, long := range histories {
-		for parent, short := range histories {
-			if child != parent && len(long) > len(short) && sameHistory(long[:len(short)], short) {
-				counts[parent]++
-			}
+		long, short := k.history(child), k.history(parent)
+		missing := len(long) == 0 || len(short) == 0
+		if missing && layers || !missing && len(long) > len(short) && sameHistory(long[:len(short)], short) {
+			k.counts[parent]++
+			found = true
 		}
 	}
+	return found
 }
 
+// history is nil for a damaged image: it has no kin that could be found.
+func (k *kinship) history(id string) []History {
+	if known, ok := k.histories[id]; ok {
+		return known
+	}
+	var found []History
+	if config, err := k.engine.Store.Config(id); err == nil {
+		if parsed, err := imageconfig.Parse(config, ""); err == nil {
+			found = parsed.OCI.History
+		}
+	}
+	k.histories[id] = found
+	return found
+}
+
+// sameHistory compares what the steps say and when they were done.
 func sameHistory(a, b []History) bool {
 	return slices.EqualFunc(a, b, func(x, y History) bool {
-		return x.CreatedBy == y.CreatedBy && x.Comment == y.Comment && x.EmptyLayer == y.EmptyLayer
+		if (x.Created == nil) != (y.Created == nil) || x.Created != nil && !x.Created.Equal(*y.Created) {
+			return false
+		}
+		return x.CreatedBy == y.CreatedBy && x.Comment == y.Comment && x.Author == y.Author && x.EmptyLayer == y.EmptyLayer
 	})
 }
 
