@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,8 +133,12 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 	if f.ignoreFile != "" && o.Source.ContextDir == "" {
 		return usageError{text: "--ignorefile needs --contextdir"}
 	}
-	if o.Source.Cwd, err = os.Getwd(); err != nil {
-		return fmt.Errorf("finding the current directory: %w", err)
+	places := words
+	if o.Source.ContextDir == "" && o.Source.From == "" {
+		if places, err = absolutePaths(words, f.wildcards); err != nil {
+			return err
+		}
+		o.Source.Cwd = "/"
 	}
 	if o.Source.ContextDir != "" {
 		if o.Source.ContextDir, err = filepath.Abs(o.Source.ContextDir); err != nil {
@@ -141,7 +146,7 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 		}
 	}
 	o.Selection.Literal = !f.wildcards
-	if o.Selection.Ignore, err = f.excluder(words); err != nil {
+	if o.Selection.Ignore, err = f.excluder(places); err != nil {
 		return err
 	}
 	if o.Source.Base.Registry, err = f.registry.settle(p, e.Config); err != nil {
@@ -149,12 +154,33 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 	}
 	o.Fetch = fetchOptions(o.Source.Base.Registry)
 	p.report(e, f.quiet)
-	added, err := b.Add(c.Context, dest, words, o)
+	added, err := b.Add(c.Context, dest, places, o)
 	if err != nil || f.quiet || added.Digest == "" {
 		return err
 	}
 	_, err = fmt.Fprintln(p.stdout, added.Digest)
 	return err
+}
+
+// absolutePaths puts the current directory before relative paths, and leaves
+// addresses alone. Nothing is cleaned: a pivot "/./" of --parents stays. In
+// patterns no character of the directory's name has a meaning.
+func absolutePaths(words []string, patterns bool) ([]string, error) {
+	all := slices.Clone(words)
+	for i, word := range words {
+		if filepath.IsAbs(word) || strings.HasPrefix(word, "http://") || strings.HasPrefix(word, "https://") {
+			continue
+		}
+		cwd, err := os.Getwd()
+		if err != nil {
+			return nil, fmt.Errorf("finding the current directory: %w", err)
+		}
+		if patterns {
+			cwd = strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`, `\`, `\\`).Replace(cwd)
+		}
+		all[i] = cwd + "/" + word
+	}
+	return all, nil
 }
 
 // excluder reads the ignore file of the context and --exclude, nil when there is neither.

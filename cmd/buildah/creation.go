@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/docker/go-units"
@@ -196,6 +197,9 @@ func securityOptions(c *builder.CommonOptions, values []string) error {
 		}
 		switch key {
 		case "label":
+			if err := checkLabel(value); err != nil {
+				return err
+			}
 			c.LabelOpts = append(c.LabelOpts, value)
 		case "apparmor":
 			c.ApparmorProfile = value
@@ -212,6 +216,19 @@ func securityOptions(c *builder.CommonOptions, values []string) error {
 		default:
 			return fmt.Errorf("invalid --security-opt: %q: label, apparmor, seccomp, mask, unmask and no-new-privileges are known", v)
 		}
+	}
+	return nil
+}
+
+// checkLabel checks the value of label=..., which SELinux only looks at where it is on.
+func checkLabel(value string) error {
+	key, _, pair := strings.Cut(value, ":")
+	known := []string{"disable", "nested"}
+	if pair {
+		known = []string{"user", "role", "type", "level", "filetype"}
+	}
+	if !slices.Contains(known, key) {
+		return fmt.Errorf("invalid --security-opt label=%s: disable, nested, user:..., role:..., type:..., level:... and filetype:... are known", value)
 	}
 	return nil
 }

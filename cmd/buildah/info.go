@@ -133,11 +133,8 @@ func uptime() (string, error) {
 		return "", fmt.Errorf("reading the uptime: %w", err)
 	}
 	d := time.Duration(si.Uptime) * time.Second
-	text := fmt.Sprintf("%dh %dm %ds", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
-	if d > 24*time.Hour {
-		text += fmt.Sprintf(" (Approximately %.2f days)", d.Hours()/24)
-	}
-	return text, nil
+	return fmt.Sprintf("%dh %dm %ds (Approximately %.2f days)",
+		int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, d.Hours()/24), nil
 }
 
 func storeInfo(e *builder.Engine) (facts, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -43,7 +44,11 @@ func (p *program) runCommand() *cli.Command {
 				return err
 			}
 			return p.withContainer(c, c.Args().First(), func(_ *builder.Engine, b *builder.Builder) error {
-				return b.Run(c.Context, argv, o)
+				err := b.Run(c.Context, argv, o)
+				if exit := (*builder.ExitError)(nil); errors.As(err, &exit) {
+					err = fmt.Errorf("while running runtime: %w", err)
+				}
+				return err
 			})
 		},
 	}
