@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"go.podman.io/storage"
@@ -63,11 +64,31 @@ func Open(o Options) (*Store, error) {
 	if uid := os.Geteuid(); uid != 0 && so.GraphDriverName != "vfs" {
 		return nil, fmt.Errorf("opening the store: storage driver %q needs user 0: run the command under `buildah unshare`, or use --storage-driver vfs", so.GraphDriverName)
 	}
+	if err := checkOverlayRoot(so); err != nil {
+		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
+	}
 	raw, err := storage.GetStore(so)
 	if err != nil {
 		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
 	}
 	return &Store{raw: raw, detached: map[string]bool{}}, nil
+}
+
+// checkOverlayRoot refuses a place that overlay cannot mount from: the kernel
+// reads these characters in a list of directories as separators.
+func checkOverlayRoot(so types.StoreOptions) error {
+	at := strings.IndexAny(so.GraphRoot, `,:\`)
+	switch {
+	case at < 0:
+		return nil
+	case so.GraphDriverName == "":
+		if _, err := os.Stat(filepath.Join(so.GraphRoot, "vfs")); err == nil {
+			return nil // what is there decides
+		}
+	case !strings.HasPrefix(so.GraphDriverName, "overlay"):
+		return nil
+	}
+	return fmt.Errorf("the overlay driver cannot mount from a directory with %q in its name: use another directory, or the driver vfs", so.GraphRoot[at])
 }
 
 // apply gives the defaults as the options change them.
