@@ -7,6 +7,7 @@ import (
 
 	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/types"
+	"go.podman.io/storage/pkg/configfile"
 )
 
 // errNoPolicy is a machine that does not say which images to trust.
@@ -15,7 +16,7 @@ var errNoPolicy = errors.New(`no signature policy: write {"default":[{"type":"in
 // pullPolicy judges images from elsewhere. The caller destroys it.
 func pullPolicy(sys *types.SystemContext) (*signature.PolicyContext, error) {
 	policy, err := readPolicy(sys)
-	if errors.Is(err, fs.ErrNotExist) && sys.SignaturePolicyPath == "" {
+	if noPolicy(err) && sys.SignaturePolicyPath == "" {
 		return nil, errNoPolicy
 	}
 	if err != nil {
@@ -28,13 +29,19 @@ func pullPolicy(sys *types.SystemContext) (*signature.PolicyContext, error) {
 // without a policy may push too. The caller destroys it.
 func pushPolicy(sys *types.SystemContext) (*signature.PolicyContext, error) {
 	policy, err := readPolicy(sys)
-	if errors.Is(err, fs.ErrNotExist) && sys.SignaturePolicyPath == "" {
+	if noPolicy(err) && sys.SignaturePolicyPath == "" {
 		policy, err = &signature.Policy{Default: signature.PolicyRequirements{signature.NewPRReject()}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	return newPolicy(policy)
+}
+
+// noPolicy tells that the policy's file is missing, be it the one that the
+// environment names or all of the usual ones.
+func noPolicy(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, configfile.ErrConfigFileNotFound)
 }
 
 func readPolicy(sys *types.SystemContext) (*signature.Policy, error) {
