@@ -39,7 +39,6 @@ func (e *Engine) PruneCaches() error {
 // or with from= a directory of an image, whose changes are thrown away.
 func (m *mounting) cache(ctx context.Context, mf mountflag.Mount) error {
 	if mf.From != "" {
-		mf.ReadOnly = false
 		return m.bindMount(ctx, mf)
 	}
 	name := cacheName(mf.Identity())
@@ -92,16 +91,16 @@ func (m *mounting) openCache(name string, mf mountflag.Mount) error {
 		return fmt.Errorf("%q is not a directory of ours: remove it", top)
 	}
 	dir := filepath.Join(top, name)
-	if err := os.Mkdir(dir, fs.FileMode(mf.Cache.Mode)); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return nil
 		}
 		return err
 	}
-	if err := os.Chmod(dir, fs.FileMode(mf.Cache.Mode)); err != nil {
+	if err := os.Chown(dir, mf.Cache.UID, mf.Cache.GID); err != nil {
 		return err
 	}
-	return os.Chown(dir, mf.Cache.UID, mf.Cache.GID)
+	return unix.Chmod(dir, mf.Cache.Mode) // as it was typed: the sticky bit is not where os.Chmod wants it
 }
 
 // lockCache waits until no other command uses the cache; the lock lasts as long

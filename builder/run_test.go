@@ -93,9 +93,9 @@ func TestSharedPIDs(t *testing.T) {
 		namespaces []Namespace
 		want       bool
 	}{
-		"own":          {IsolationOCI, nil, false},
-		"host":         {IsolationOCI, []Namespace{{Name: "pid", Host: true}}, true},
-		"joined":       {IsolationChroot, []Namespace{{Name: "pid", Path: "/proc/self/ns/pid"}}, true},
+		"own":             {IsolationOCI, nil, false},
+		"host":            {IsolationOCI, []Namespace{{Name: "pid", Host: true}}, true},
+		"joined":          {IsolationChroot, []Namespace{{Name: "pid", Path: "/proc/self/ns/pid"}}, true},
 		"chroot and host": {IsolationChroot, []Namespace{{Name: "pid", Host: true}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
