@@ -71,6 +71,10 @@ type stageResult struct {
 // read reads and checks everything before the first step.
 func (b *build) read(ctx context.Context, c *contexts.Context) error {
 	files, err := c.Files(ctx, b.o.Source.Files, b.o.Source.Fetch)
+	var cpp *contexts.PreprocessError
+	if errors.As(err, &cpp) {
+		return fmt.Errorf("%w: %w", err, &builder.ExitError{Code: cpp.Status})
+	}
 	if err != nil {
 		return err
 	}

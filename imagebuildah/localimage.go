@@ -70,11 +70,21 @@ func (b *build) baseState(ctx context.Context, name string, o builder.BaseOption
 	o.Unnamed = true
 	st, err = b.engine.Base(ctx, transport+":"+filepath.Join(dir, "image")+rest, o)
 	if err != nil {
-		return st, fmt.Errorf("reading image %q of the build context: %s: %w", name, strings.ReplaceAll(err.Error(), dir, ""), errors.Unwrap(err))
+		return st, fmt.Errorf("reading image %q of the build context: %w", name, &shownError{err: err, text: strings.ReplaceAll(err.Error(), dir+"/image", path)})
 	}
 	st.ImageName = ""
 	return st, nil
 }
+
+// shownError is an error in other words: those of the user, who does not know
+// the places that we copy things to.
+type shownError struct {
+	err  error
+	text string
+}
+
+func (e *shownError) Error() string { return e.text }
+func (e *shownError) Unwrap() error { return e.err }
 
 // takeOut copies a file or a directory of the context to dir/image.
 func (b *build) takeOut(ctx context.Context, path, dir string) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
 	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
 func (p *program) buildCommand() *cli.Command {
@@ -27,7 +28,7 @@ func (p *program) buildCommand() *cli.Command {
 			"Dockerfile is the file Containerfile or Dockerfile in it.",
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
-		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), metadataFlags(&f.metadata),
+		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.caching.options(p), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.push.layerOptions(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
@@ -73,12 +74,15 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) error 
 		o.Run.Stdio.In = p.stdin
 	}
 	e.Images.Report = errs
-	if f.result.quiet {
+	if f.result.quiet || f.result.toStdout() {
 		o.Output.Steps, o.Run.Stdio.Out, e.Images.Report = nil, io.Discard, nil
 	}
 	result, err := imagebuildah.Build(c.Context, e, o)
 	if err != nil {
 		return err
+	}
+	if f.result.toStdout() {
+		out = errs // standard output is the archive
 	}
 	return f.result.tell(out, result)
 }
@@ -125,9 +129,17 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 	}
 	o.Source = imagebuildah.Source{
 		Files: f.source.files, IgnoreFile: f.source.ignoreFile,
-		Fetch: contexts.Options{Stdin: p.stdin, Cwd: cwd, TempDir: e.Host.TempDir},
+		Fetch: contexts.Options{Stdin: p.stdin, Cwd: cwd, TempDir: e.Host.TempDir, Warn: e.Warn},
 	}
-	o.Labels, o.Target, o.Tags = f.result.labels, f.source.target, f.result.tags
+	if o.Source.Fetch.CPPFlags, err = imageconfig.ShellSplit(p.env("BUILDAH_CPPFLAGS")); err != nil {
+		return o, fmt.Errorf("reading BUILDAH_CPPFLAGS: %w", err)
+	}
+	o.Source.Fetch.CPPFlags = append(o.Source.Fetch.CPPFlags, f.source.cppFlags...)
+	o.Tags = f.result.tags
+	f.settleStages(p, &o)
+	if o.Exports, err = f.result.exports(p.stdout); err != nil {
+		return o, err
+	}
 	o.Layers, o.Keep = f.caching.layers, !f.caching.rm && !f.caching.forceRm
 	if o.Args, err = f.args.settle(); err != nil {
 		return o, err
@@ -146,6 +158,36 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 		return o, err
 	}
 	return o, f.settleCommit(p, e, &o)
+}
+
+// settleStages fills what is about the Dockerfile.
+func (f *buildFlags) settleStages(p *program, o *imagebuildah.Options) {
+	o.Stages = imagebuildah.Stages{Target: f.source.target, All: !f.source.skipUnused}
+	o.Overrides = imagebuildah.Overrides{
+		From: f.source.from, Env: callersVariables(f.overrides.env, os.Environ()), Labels: f.result.labels,
+		DropLabels: !f.overrides.inheritLabels, DropAnnotations: !f.overrides.inheritAnnotations,
+		OSVersion: f.overrides.osVersion, OSFeatures: f.overrides.osFeatures,
+	}
+}
+
+// callersVariables takes variables without a value from the environment: NAME,
+// PREFIX* and *.
+func callersVariables(specs, environment []string) []string {
+	var list []string
+	for _, text := range specs {
+		if strings.Contains(text, "=") {
+			list = append(list, text)
+			continue
+		}
+		prefix, many := strings.CutSuffix(text, "*")
+		for _, kv := range environment {
+			name, _, _ := strings.Cut(kv, "=")
+			if name == text || many && strings.HasPrefix(name, prefix) {
+				list = append(list, kv)
+			}
+		}
+	}
+	return list
 }
 
 // settleContainer fills what holds for RUN.

@@ -9,18 +9,19 @@ import (
 
 // buildFlags are the flags of `build`, in groups by what they are about.
 type buildFlags struct {
-	source   sourceFlags
-	result   resultFlags
-	args     argFlags
-	caching  cacheFlags
-	metadata builder.Metadata
-	registry registryFlags
-	pull     pullFlags
-	platform platformFlags
-	push     pushFlags
-	times    timeFlags
-	creation creation
-	running  runningFlags
+	source    sourceFlags
+	result    resultFlags
+	args      argFlags
+	overrides overrideFlags
+	caching   cacheFlags
+	metadata  builder.Metadata
+	registry  registryFlags
+	pull      pullFlags
+	platform  platformFlags
+	push      pushFlags
+	times     timeFlags
+	creation  creation
+	running   runningFlags
 }
 
 // sourceFlags say what is built.
@@ -28,6 +29,9 @@ type sourceFlags struct {
 	files      []string
 	ignoreFile string
 	target     string
+	from       string
+	cppFlags   []string
+	skipUnused bool
 }
 
 // resultFlags say where the result goes, and what is told about it.
@@ -38,6 +42,15 @@ type resultFlags struct {
 	logFile                           string
 	quiet, ignored                    bool
 	labels                            []string
+	outputs                           []string
+}
+
+// overrideFlags say what is different from the Dockerfile and its bases.
+type overrideFlags struct {
+	env                               []string
+	inheritLabels, inheritAnnotations bool
+	osVersion                         string
+	osFeatures                        []string
 }
 
 // argFlags are the build arguments.
@@ -64,9 +77,13 @@ type runningFlags struct {
 }
 
 func (f *sourceFlags) options() []*option {
+	f.skipUnused = true
 	return []*option{
+		arrayOption("cpp-flag", "FLAG", &f.cppFlags, "flag for the preprocessor of files whose name ends in .in"),
 		listOption("file,f", "FILE", &f.files, "read the Dockerfile from FILE; - is standard input"),
+		textOption("from", "IMAGE", &f.from, "take IMAGE in place of that of the first FROM"),
 		textOption("ignorefile", "FILE", &f.ignoreFile, "ignore file, instead of the one in the context"),
+		boolOption("skip-unused-stages", &f.skipUnused, "leave out stages that nothing needs"),
 		textOption("target", "STAGE", &f.target, "stop after this stage"),
 	}
 }
@@ -79,6 +96,7 @@ func (f *resultFlags) options() []*option {
 		arrayOption("label", "KEY[=VALUE]", &f.labels, "set a label of the image"),
 		textOption("logfile", "FILE", &f.logFile, "write all output to FILE"),
 		textOption("metadata-file", "FILE", &f.metadataFile, "write digests of the image to FILE as JSON"),
+		arrayOption("output,o", "SPEC", &f.outputs, "also write the root file system to a directory, or as type=tar,dest=FILE"),
 		boolOption("quiet,q", &f.quiet, "write only the ID of the image"),
 		arrayOption("tag,t", "NAME", &f.tags, "name of the image, or where to write it"),
 	}
@@ -98,6 +116,17 @@ func (f *argFlags) options() []*option {
 	return []*option{
 		arrayOption("build-arg", "NAME[=VALUE]", &f.args, "value of an ARG; without a value take the caller's variable"),
 		arrayOption("build-arg-file", "FILE", &f.files, "read values of ARGs from FILE"),
+	}
+}
+
+func (f *overrideFlags) options() []*option {
+	f.inheritLabels, f.inheritAnnotations = true, true
+	return []*option{
+		arrayOption("env", "NAME[=VALUE]", &f.env, "set a variable in every stage; without a value take the caller's"),
+		boolOption("inherit-annotations", &f.inheritAnnotations, "keep the annotations of bases"),
+		boolOption("inherit-labels", &f.inheritLabels, "keep the labels of bases"),
+		arrayOption("os-feature", "FEATURE", &f.osFeatures, "add a feature that the operating system must have; FEATURE- takes it away"),
+		textOption("os-version", "VERSION", &f.osVersion, "set the version of the operating system"),
 	}
 }
 
@@ -153,22 +182,13 @@ func refusedOfBuild() []refusal {
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
 		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},
 		{name: "compat-volumes", instead: "leave it out; changes below a VOLUME are kept"},
-		{name: "cpp-flag", word: "FLAG", instead: "run cpp first, and give the result with --file -"},
-		{name: "env", word: "NAME=VALUE", instead: "write ENV into the Dockerfile"},
-		{name: "from", word: "IMAGE", instead: "write ARG before FROM, and give it with --build-arg"},
 		{name: "hooks-dir", word: "DIR", instead: "use a runtime that runs hooks itself"},
-		{name: "inherit-annotations", allowed: "true", instead: "drop annotations with --unsetannotation"},
-		{name: "inherit-labels", allowed: "true", instead: "drop labels with --unsetlabel"},
 		{name: "log-rusage", instead: "measure with time(1)"},
 		{name: "logsplit", instead: "build each platform with a --logfile of its own"},
 		{name: "manifest", word: "LIST", instead: insteadOfLists},
-		{name: "os-feature", word: "FEATURE", instead: "set it with `buildah config` on a container of the image"},
-		{name: "os-version", word: "VERSION", instead: "set it with `buildah config` on a container of the image"},
-		{name: "output,o", word: "SPEC", instead: "commit to dir: or oci:, or copy files out of `buildah mount`"},
 		{name: "rusage-logfile", word: "FILE", instead: "measure with time(1)"},
 		{name: "save-stages", instead: "use --layers, which keeps an image of each step"},
 		{name: "secret", word: "SPEC", instead: insteadOfSecrets},
-		{name: "skip-unused-stages", allowed: "true", instead: "build the stage itself with --target"},
 		{name: "source-policy-file", word: "FILE", instead: "write digests into the Dockerfile"},
 		{name: "ssh", word: "SPEC", instead: insteadOfSecrets},
 		{name: "stage-labels", instead: "write LABEL into the Dockerfile"},

@@ -30,6 +30,9 @@ type Options struct {
 	Cwd     string       // absolute; what relative names count from
 	TempDir string       // where fetched contexts are kept; "" means the system's
 	Client  *http.Client // nil means the default one
+	// CPPFlags are further flags for the preprocessor of files whose name ends in ".in".
+	CPPFlags []string
+	Warn     func(format string, args ...any) // nil drops warnings
 }
 
 // Open resolves the context argument of a build; "" is the current directory.

@@ -111,7 +111,6 @@ func TestFiles(t *testing.T) {
 		{"sub", []string{"sub"}, "cannot be path to a directory"},
 		{"sub", []string{"cwd/Dockerfile"}, "not a directory"},
 		{"sub", []string{"gone"}, "no such file or directory"},
-		{"sub", []string{"pre/Dockerfile.in"}, "not supported in this version"},
 		{"sub", []string{"-"}, "stdin=from stdin"},
 		{"sub", []string{"-"}, "no contents"}, // it was read before
 	} {

@@ -35,7 +35,8 @@ func (c *Context) Files(ctx context.Context, names []string, o Options) ([]File,
 		if c.temp != "" {
 			f.Name = "Dockerfile"
 		}
-		return []File{f}, nil
+		f, err = c.preprocessed(ctx, f, o)
+		return []File{f}, err
 	}
 	root, err := copier.OpenRoot(c.Dir)
 	if err != nil {
@@ -50,6 +51,9 @@ func (c *Context) Files(ctx context.Context, names []string, o Options) ([]File,
 	for _, name := range names {
 		f, err := c.named(ctx, root, name, o)
 		if err != nil {
+			return nil, err
+		}
+		if f, err = c.preprocessed(ctx, f, o); err != nil {
 			return nil, err
 		}
 		files = append(files, f)
@@ -101,9 +105,6 @@ func readHost(name, cwd string) (File, error) {
 	full := name
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(cwd, full)
-	}
-	if strings.HasSuffix(name, ".in") {
-		return File{}, fmt.Errorf("reading %q: preprocessing of .in files is not supported in this version: run `cpp -E -traditional -undef` on it and give the result to -f", name)
 	}
 	info, err := os.Stat(full)
 	if err != nil {
