@@ -13,7 +13,8 @@ import (
 )
 
 // Engine is what every verb works with: the store, the way to registries, and
-// what the process around us has configured. One engine serves a process.
+// what the process around us has configured. One engine serves a process,
+// which calls [Engine.Close] at its end.
 type Engine struct {
 	Store  *store.Store
 	Images *transfer.Client
@@ -24,6 +25,7 @@ type Engine struct {
 
 	networkWarning sync.Once // about the missing private network
 	chrootNotice   sync.Once // about the missing OCI runtime
+	runners        runners
 	owner          owner     // of the containers that only the interpreter knows
 }
 

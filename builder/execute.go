@@ -36,6 +36,11 @@ type execution struct {
 
 // execute mounts the container, runs the command and takes everything away again.
 func (b *Builder) execute(ctx context.Context, x execution) error {
+	run, err := b.engine.runner(ctx, &x)
+	if err != nil {
+		return err
+	}
+	prepareAhead(run)
 	return b.withRoot(func(root *copier.Root) (err error) {
 		x.root = root
 		defer func() {
@@ -43,15 +48,11 @@ func (b *Builder) execute(ctx context.Context, x execution) error {
 				err = errors.Join(err, x.undo[i]())
 			}
 		}()
-		return x.run(ctx)
+		return x.run(ctx, run)
 	})
 }
 
-func (x *execution) run(ctx context.Context) error {
-	run, err := x.engine.runner(ctx, x)
-	if err != nil {
-		return err
-	}
+func (x *execution) run(ctx context.Context, run runner.Runner) error {
 	if err := x.prepare(); err != nil {
 		return fmt.Errorf("running in %q: %w", x.Name(), err)
 	}
@@ -77,6 +78,9 @@ func (x *execution) run(ctx context.Context) error {
 		x.shared = true
 	}
 	err = run.Run(ctx, job)
+	if err == nil && x.o.More {
+		prepareAhead(run)
+	}
 	if r, ok := run.(interface{ SharedPIDs() bool }); ok && r.SharedPIDs() {
 		x.shared = true
 	}

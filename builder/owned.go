@@ -52,10 +52,11 @@ func lockOwner(dir string) (*os.File, error) {
 // Close gives up what the engine holds for this process. The containers that
 // only the process knows are then abandoned.
 func (e *Engine) Close() error {
+	err := e.runners.close()
 	if e.owner.lock == nil {
-		return nil
+		return err
 	}
-	return errors.Join(os.Remove(e.owner.lock.Name()), e.owner.lock.Close())
+	return errors.Join(err, os.Remove(e.owner.lock.Name()), e.owner.lock.Close())
 }
 
 // sweepAbandoned removes the containers of processes that have died.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 
 	"github.com/projectatomic/buildah/internal/runner"
 	"github.com/projectatomic/buildah/internal/runner/chroot"
@@ -28,10 +30,49 @@ func (e *Engine) runner(ctx context.Context, x *execution) (runner.Runner, error
 	case err != nil:
 		return nil, &runner.StartError{Command: x.argv[0], Reason: err.Error()}
 	}
-	return oci.New(runtime, oci.Options{
+	return e.runners.with(runtime, oci.Options{
 		Flags: x.o.Runtime.Flags, CgroupManager: e.Config.CgroupManager, StateDir: e.Host.RuntimeDir, Env: e.Host.Env,
 		Rootless: e.Host.Rootless,
 	}), nil
+}
+
+// runners are the OCI runners of an engine, one for each way to call a runtime,
+// so that one run can have the next one prepared.
+type runners struct {
+	mu  sync.Mutex
+	all map[string]*oci.Runner
+}
+
+func (r *runners) with(runtime oci.Runtime, o oci.Options) *oci.Runner {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := strings.Join(append([]string{runtime.Path}, o.Flags...), "\x00")
+	if r.all[key] == nil {
+		if r.all == nil {
+			r.all = map[string]*oci.Runner{}
+		}
+		r.all[key] = oci.New(runtime, o)
+	}
+	return r.all[key]
+}
+
+// close gives back what was made ahead for commands that were not run.
+func (r *runners) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, one := range r.all {
+		errs = append(errs, one.Close())
+	}
+	r.all = nil
+	return errors.Join(errs...)
+}
+
+// prepareAhead lets a runner that can do so begin with its next run.
+func prepareAhead(r runner.Runner) {
+	if r, ok := r.(*oci.Runner); ok {
+		r.Ahead()
+	}
 }
 
 // findRuntime finds the runtime that was asked for, the configured one, or the first that works.

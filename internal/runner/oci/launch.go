@@ -52,14 +52,16 @@ func (l *launch) discard() error {
 	return errors.Join(l.pipes.close(), l.state.release(true))
 }
 
-// take gives what was launched ahead, or nil.
+// take gives what was started ahead, or nil.
 func (r *Runner) take() *launch {
-	select {
-	case l := <-r.ahead:
-		return l
-	default:
+	r.mu.Lock()
+	ready := r.ahead
+	r.ahead = nil
+	r.mu.Unlock()
+	if ready == nil {
 		return nil
 	}
+	return <-ready
 }
 
 func newPipes() (p pipes, child [3]*os.File, err error) {

@@ -25,6 +25,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -39,29 +40,37 @@ type Options struct {
 	StateDir      string   // absolute, short and private; made if missing. See [Sweep]
 	Env           []string // of the runtime: the search path, the session bus
 	Rootless      bool
-	// Ahead starts the supervisor of the first run at once, while the caller
-	// still prepares that run. The caller has to call Close then.
-	Ahead bool
 }
 
-// Runner runs jobs with one OCI runtime.
+// Runner runs jobs with one OCI runtime. It is safe for use by several goroutines.
 type Runner struct {
 	runtime Runtime
 	options Options
-	ahead   chan *launch // has one when it is ready; nil unless asked for
+	mu      sync.Mutex
+	ahead   chan *launch // gives one, or nil; nil when none is on its way
 }
 
 // New gives a runner for a runtime, see [Find].
-func New(runtime Runtime, o Options) *Runner {
-	r := &Runner{runtime: runtime, options: o}
-	if o.Ahead {
-		r.ahead = make(chan *launch, 1)
-		// Should it fail, the run tries again and says why.
-		if l, err := r.launch(nil); err == nil {
-			r.ahead <- l
-		}
+func New(runtime Runtime, o Options) *Runner { return &Runner{runtime: runtime, options: o} }
+
+// Ahead begins to start the supervisor of the next run, which takes as long as all
+// else that a run is prepared by; it need not wait for it then. The caller has
+// to call Close. With one on its way already it does nothing.
+func (r *Runner) Ahead() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ahead != nil {
+		return
 	}
-	return r
+	ready := make(chan *launch, 1)
+	r.ahead = ready
+	go func() {
+		l, err := r.launch(nil)
+		if err != nil {
+			l = nil // the run tries again and says why
+		}
+		ready <- l
+	}()
 }
 
 // Close gives back what was made ahead and not used.

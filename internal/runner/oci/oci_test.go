@@ -51,7 +51,8 @@ func newRunner(t testing.TB, name string) *oci.Runner {
 	if err != nil {
 		t.Skipf("no OCI runtime: %v", err)
 	}
-	r := oci.New(found, oci.Options{StateDir: state, Env: os.Environ(), Ahead: true})
+	r := oci.New(found, oci.Options{StateDir: state, Env: os.Environ()})
+	r.Ahead()
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)
