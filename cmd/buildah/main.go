@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"go.podman.io/storage/pkg/reexec"
@@ -27,8 +28,15 @@ func registerHelpers() {
 	oci.Register()
 }
 
+// heapGrowth lets the heap grow to three times what is in use before it is
+// collected. Most verbs end before that: a collection costs them a quarter of their time.
+const heapGrowth = 200
+
 // run is main with deferred calls that are made.
 func run() int {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
 	// The first signal asks every verb to stop and clean up; the second one ends us.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
