@@ -38,14 +38,14 @@ func newDigester(notes io.Writer) *digester {
 		sum: make(chan digest.Digest, 1), noted: make(chan error, 1),
 	}
 	for range chunks {
-		d.free <- make([]byte, 0, chunkSize)
+		d.free <- nil // made when they are needed: most layers are small
 	}
 	if notes != nil {
 		d.split = make(chan []byte, chunks)
 		go d.note(notes)
 	}
 	go d.hashAll()
-	d.buf = <-d.free
+	d.next()
 	return d
 }
 
@@ -97,7 +97,15 @@ func (d *digester) Write(p []byte) (int, error) {
 
 func (d *digester) flush() {
 	d.hash <- d.buf
-	d.buf = (<-d.free)[:0]
+	d.next()
+}
+
+// next takes an empty chunk.
+func (d *digester) next() {
+	if d.buf = <-d.free; d.buf == nil {
+		d.buf = make([]byte, chunkSize)
+	}
+	d.buf = d.buf[:0]
 }
 
 // finish gives the digest of the stream once the notes are complete.
@@ -116,7 +124,7 @@ func (d *digester) abort() {
 
 func (d *digester) stop() error {
 	d.closed = true
-	d.flush()
+	d.hash <- d.buf
 	close(d.hash)
 	sum := <-d.sum
 	d.sum <- sum
