@@ -4,7 +4,7 @@
 Prints a row a workload: median seconds of each, the ratio, and the peak memory of
 our largest process. What counts is the ratio: seconds differ from machine to machine.
 
-Usage: bench.py [--runs N] [--only a,b] [--work DIR]
+Usage: bench.py [--runs N] [--only a,b] [--work DIR] [--ours BINARY]
 """
 import argparse
 import os
@@ -141,12 +141,13 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", default="")
     parser.add_argument("--work", default="")
+    parser.add_argument("--ours", default=OURS, metavar="BINARY")
     options = parser.parse_args()
     os.environ["BUILDAH_RUNTIME"] = os.environ.get("BUILDAH_RUNTIME", "runc")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     work = options.work or tempfile.mkdtemp(prefix="buildah-bench.", dir="/var/tmp")
-    tools = [Tool("ours", OURS, work)]
+    tools = [Tool("ours", options.ours, work)]
     if os.path.exists("/usr/bin/buildah"):
         tools.append(Tool("stock", "/usr/bin/buildah", work))
     try:
