@@ -36,6 +36,9 @@ func Open(e *Engine, nameOrID string) (*Builder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.Store.DropDeadUses(c.ID); err != nil {
+		return nil, err
+	}
 	b, err := e.open(c)
 	if errors.Is(err, fs.ErrNotExist) {
 		return e.adopt(c, nameOrID)

@@ -100,12 +100,12 @@ func (b *Builder) forgetMount() error {
 // withRoot mounts the container for the time of work. The use that a user's own
 // mount has is left alone.
 func (b *Builder) withRoot(work func(root *copier.Root) error) (err error) {
-	path, err := b.engine.Store.Mount(b.ID(), b.record.MountLabel)
+	path, done, err := b.engine.Store.Use(b.ID(), b.record.MountLabel)
 	if err != nil {
 		return fmt.Errorf("mounting %q: %w", b.Name(), err)
 	}
 	defer func() {
-		if _, undo := b.engine.Store.Unmount(b.ID()); undo != nil && err == nil {
+		if undo := done(); undo != nil && err == nil {
 			err = fmt.Errorf("unmounting %q: %w", b.Name(), undo)
 		}
 	}()

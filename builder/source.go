@@ -85,14 +85,14 @@ func (e *Engine) lend(ctx context.Context, image string, o BaseOptions) (*Builde
 }
 
 // Lend mounts the container and opens its root for reading; the caller calls
-// done when it is finished with it.
-func (b *Builder) Lend(_ context.Context) (root *copier.Root, done func(), err error) {
-	path, err := b.engine.Store.Mount(b.ID(), b.record.MountLabel)
+// finish when it is finished with it.
+func (b *Builder) Lend(_ context.Context) (root *copier.Root, finish func(), err error) {
+	path, done, err := b.engine.Store.Use(b.ID(), b.record.MountLabel)
 	if err != nil {
 		return nil, nil, fmt.Errorf("mounting %q: %w", b.Name(), err)
 	}
 	unmount := func() {
-		if _, err := b.engine.Store.Unmount(b.ID()); err != nil {
+		if err := done(); err != nil {
 			b.engine.warn("unmounting %q: %v", b.Name(), err)
 		}
 	}

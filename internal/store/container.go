@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -181,6 +182,7 @@ func (s *Store) DeleteContainer(id string) error {
 	if err != nil {
 		return fmt.Errorf("deleting container %q: %w", id, err)
 	}
+	_ = os.RemoveAll(s.usesDir(id)) // of no more interest
 	return nil
 }
 
@@ -214,11 +216,12 @@ func (s *Store) ContainerDir(id string) (string, error) {
 
 // Mount mounts a container, or counts one more use of its mount.
 func (s *Store) Mount(id, label string) (string, error) {
+	stale := s.staleMounts(id)
 	path, err := s.raw.Mount(id, label)
 	if err != nil {
 		return "", fmt.Errorf("mounting container %q: %w", id, err)
 	}
-	return path, nil
+	return path, s.forgetMounts(id, stale)
 }
 
 // Unmount gives one use of a container's mount back, and tells whether others

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+// inUse is what the file of a use says while the use is counted. The file is
+// written after the mount and emptied before the unmount, so that whoever finds
+// it without its owner never gives back a use of somebody else.
+const inUse = "mounted"
+
+// use is the file of one use. Its owner holds a lock on it for as long as it lives.
+type use struct {
+	*os.File
+	path string // where others see it
+}
+
+// Use mounts a container for this process. Unlike one of Mount the use ends with
+// the process: when that is killed, the next call of [Store.DropDeadUses] gives it
+// back.
+func (s *Store) Use(id, label string) (path string, done func() error, err error) {
+	if err := s.DropDeadUses(id); err != nil {
+		return "", nil, err
+	}
+	u, err := s.newUse(id)
+	if err != nil {
+		return "", nil, fmt.Errorf("noting the use of container %q: %w", id, err)
+	}
+	end := func() error { return errors.Join(os.Remove(u.path), u.Close()) }
+	if path, err = s.Mount(id, label); err != nil {
+		return "", nil, errors.Join(err, end())
+	}
+	_, noted := u.WriteString(inUse)
+	done = func() error {
+		cut := u.Truncate(0)
+		_, err := s.Unmount(id)
+		return errors.Join(err, cut, end())
+	}
+	if noted != nil {
+		return "", nil, errors.Join(fmt.Errorf("noting the use of container %q: %w", id, noted), done())
+	}
+	return path, done, nil
+}
+
+func (s *Store) usesDir(id string) string {
+	return filepath.Join(s.RunRoot(), "buildah-locks", "uses", id)
+}
+
+// newUse makes the file of a use. It is locked before others can see it.
+func (s *Store) newUse(id string) (use, error) {
+	dir := s.usesDir(id)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return use{}, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(dir), ".use-")
+	if err != nil {
+		return use{}, err
+	}
+	u := use{File: f, path: filepath.Join(dir, strings.TrimPrefix(filepath.Base(f.Name()), "."))}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	if err == nil {
+		err = os.Rename(f.Name(), u.path)
+	}
+	if err != nil {
+		return use{}, errors.Join(err, os.Remove(f.Name()), f.Close())
+	}
+	return u, nil
+}
+
+// DropDeadUses gives back the uses of a container's mount that processes had when
+// they were killed.
+func (s *Store) DropDeadUses(id string) error {
+	dir := s.usesDir(id)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		err = errors.Join(err, s.dropIfDead(id, filepath.Join(dir, e.Name())))
+	}
+	if err != nil {
+		return fmt.Errorf("giving back the mounts of killed processes: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) dropIfDead(id, path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return nil // it lives
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Nlink == 0 {
+		return err // somebody else has just done it
+	}
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	if st.Size == int64(len(inUse)) {
+		_, err = s.Unmount(id)
+	}
+	return errors.Join(err, os.Remove(path))
+}
+
+// staleMounts is the number of uses that the store counts of a mount that is not
+// there: a process was killed between the unmount and the note of it.
+func (s *Store) staleMounts(id string) int {
+	n, err := s.MountCount(id)
+	if err != nil || n == 0 {
+		return 0
+	}
+	path, err := s.MountPoint(id)
+	if err != nil || path == "" {
+		return 0
+	}
+	if mounted, err := mountinfo.Mounted(path); err != nil || mounted {
+		return 0
+	}
+	return n
+}
+
+// forgetMounts takes uses that are not from the count, after a mount.
+func (s *Store) forgetMounts(id string, stale int) error {
+	if n, err := s.MountCount(id); err != nil || n != stale+1 {
+		return err // somebody else was faster
+	}
+	for range stale {
+		if _, err := s.raw.Unmount(id, false); err != nil {
+			return fmt.Errorf("correcting the count of mounts of container %q: %w", id, err)
+		}
+	}
+	return nil
+}
