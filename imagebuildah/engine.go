@@ -21,14 +21,19 @@ func (e storeEngine) Start(st builder.State, o builder.FromOptions) workspace {
 
 // CheckNames finds names that the result could not have.
 func (e storeEngine) CheckNames(names []string) error {
-	if len(names) == 0 {
-		return nil
+	for i, name := range names {
+		dest, tags := name, []string(nil)
+		if i > 0 {
+			dest, tags = "", []string{name}
+		}
+		if _, err := e.Destination(dest, tags); err != nil {
+			for errors.Unwrap(err) != nil { // all that is around it says the name once more
+				err = errors.Unwrap(err)
+			}
+			return fmt.Errorf("tag %s: %w", name, err)
+		}
 	}
-	if _, err := e.Destination(names[0], nil); err != nil {
-		return fmt.Errorf("tag %s: %w", names[0], err)
-	}
-	_, err := e.Destination("", names[1:])
-	return err
+	return nil
 }
 
 // Name gives a stored image its names, or copies it to another transport.
