@@ -120,6 +120,9 @@ func (s *Store) dropIfDead(id, path string) error {
 // staleMounts is the number of uses that the store counts of a mount that is not
 // there: a process was killed between the unmount and the note of it.
 func (s *Store) staleMounts(id string) int {
+	if s.Driver() != "overlay" {
+		return 0 // others give out directories that are no mounts
+	}
 	n, err := s.MountCount(id)
 	if err != nil || n == 0 {
 		return 0
