@@ -47,7 +47,7 @@ func BenchmarkFreeze(b *testing.B) {
 					b.StartTimer()
 					var l Layer
 					if way == PathPlain {
-						l, err = f.plain(b.Context(), f.storeDiff)
+						l, err = f.plain(b.Context(), f.fromMerged)
 					} else {
 						l, err = f.freeze(b.Context())
 					}

@@ -101,7 +101,7 @@ func (c *clone) metadata(n *node, mtime time.Time) error {
 		}
 	}
 	for _, name := range n.xattrs {
-		if !inTar(name) && name != opaqueXattr {
+		if !inTar(name) && name != opaqueXattr() {
 			continue
 		}
 		value, err := getXattr(proc(n.dir, n.name), name)

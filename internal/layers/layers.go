@@ -4,6 +4,7 @@
 package layers
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ type Options struct {
 	// False clones the directory, and leaves the container whole.
 	Owned bool
 	Clamp Clamp // of modification times; zero keeps them
+	// Extra writes further entries into the one layer of Squash, with their times
+	// clamped; nil has none.
+	Extra func(w *tar.Writer, clamp func(time.Time) time.Time) error
 }
 
 // Clamp changes the modification times of what goes into a layer.
@@ -67,6 +71,7 @@ type Layer struct {
 	Parent string        // "" when it is the first
 	Path   string        // PathRename, PathClone or PathPlain
 	Reused bool          // the store had it already
+	Slow   string        // the setting of the store that rules the fast ways out, "" when none does
 }
 
 // ChainID is the ID of a layer in the store. It is the one that containers/image
@@ -140,17 +145,19 @@ func newFreezer(s *store.Store, containerID string, o Options) (*freezer, error)
 
 func (f *freezer) freeze(ctx context.Context) (Layer, error) {
 	place, ok, err := f.overlay()
-	if err != nil {
+	switch {
+	case err != nil:
 		return Layer{}, err
-	}
-	if !ok {
-		return f.plain(ctx, f.storeDiff)
+	case !ok:
+		return f.plain(ctx, f.fromMerged)
+	case f.mapped():
+		return f.plain(ctx, f.fromUpper(place))
 	}
 	if f.mayRename(place) {
 		l, err := f.rename(ctx, place)
 		switch {
 		case errors.Is(err, errNeedsPlain):
-			return f.plain(ctx, f.mergedDiff)
+			return f.plain(ctx, f.fromMerged)
 		case !errors.Is(err, unix.EXDEV):
 			return l, err
 		}
@@ -158,7 +165,7 @@ func (f *freezer) freeze(ctx context.Context) (Layer, error) {
 	}
 	l, err := f.clone(ctx, place)
 	if errors.Is(err, errNeedsPlain) {
-		return f.plain(ctx, f.mergedDiff)
+		return f.plain(ctx, f.fromMerged)
 	}
 	return l, err
 }

@@ -2,11 +2,11 @@ package layers
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"go.podman.io/storage/pkg/unshare"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,18 +17,19 @@ type place struct {
 }
 
 // overlay finds the directories of the container's layer. It is false where the
-// directory is not, byte for byte, what a diff would say.
+// directory is not what a diff would say. An ordinary user's store is like root's:
+// the kernel keeps its marks in attributes of another name, and the IDs on disk
+// are, seen from inside the user namespace, those of the tar.
 func (f *freezer) overlay() (place, bool, error) {
 	raw := f.store.Raw()
-	if raw.GraphDriverName() != "overlay" || unshare.IsRootless() || f.mapped() || unusualOptions(raw.GraphOptions()) {
+	if raw.GraphDriverName() != "overlay" || unusualOption(raw.GraphOptions()) != "" {
 		return place{}, false, nil
 	}
 	driver, err := raw.GraphDriver()
 	if err != nil {
 		return place{}, false, fmt.Errorf("asking the storage driver: %w", err)
 	}
-	// False with a mount program, composefs, metacopy=on or redirect_dir=on.
-	if !slices.Contains(driver.Status(), [2]string{"Native Overlay Diff", "true"}) {
+	if !slices.Contains(driver.Status(), nativeDiff()) {
 		return place{}, false, nil
 	}
 	meta, err := driver.Metadata(f.layer.ID)
@@ -56,25 +57,55 @@ func (f *freezer) mapped() bool {
 	return len(c.UIDMap)+len(c.GIDMap)+len(f.layer.UIDMap)+len(f.layer.GIDMap) > 0 || f.parent != f.layer.Parent
 }
 
-// unusualOptions finds driver options under which owners and modes on disk, or
+// unusualOption finds a driver option under which owners and modes on disk, or
 // the lower directories, are not what they seem.
-func unusualOptions(options []string) bool {
+func unusualOption(options []string) string {
 	for _, o := range options {
-		key, value, _ := strings.Cut(o, "=")
-		key = strings.ToLower(key[strings.LastIndexByte(key, '.')+1:])
-		switch key {
+		name, value, _ := strings.Cut(o, "=")
+		switch strings.ToLower(name[strings.LastIndexByte(name, '.')+1:]) {
 		case "force_mask", "mount_program", "additionallayerstore":
 			if value != "" {
-				return true
+				return o
 			}
 		case "ignore_chown_errors", "use_composefs":
 			if value != "false" {
-				return true
+				return o
 			}
 		}
 	}
-	return false
+	return ""
 }
+
+// slowOption names the setting that keeps an overlay store from the fast ways, ""
+// when there is none: vfs is slow by nature, and whoever gives a container ID maps
+// wants them.
+func (f *freezer) slowOption() string {
+	raw := f.store.Raw()
+	if raw.GraphDriverName() != "overlay" {
+		return ""
+	}
+	options := raw.GraphOptions()
+	if o := unusualOption(options); o != "" {
+		return o
+	}
+	driver, err := raw.GraphDriver()
+	if err != nil || slices.Contains(driver.Status(), nativeDiff()) {
+		return ""
+	}
+	for _, o := range options {
+		if strings.Contains(o, "metacopy=on") || strings.Contains(o, "redirect_dir=on") {
+			return o
+		}
+	}
+	if value, err := os.ReadFile("/sys/module/overlay/parameters/redirect_dir"); err == nil && strings.HasPrefix(string(value), "Y") {
+		return "redirect_dir=Y of the kernel module overlay"
+	}
+	return ""
+}
+
+// nativeDiff is what the driver says of a store whose directories speak for
+// themselves: not with a mount program, composefs, metacopy=on or redirect_dir=on.
+func nativeDiff() [2]string { return [2]string{"Native Overlay Diff", "true"} }
 
 // mayRename tells whether the upper directory may become the layer itself.
 func (f *freezer) mayRename(p place) bool {

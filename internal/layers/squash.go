@@ -40,26 +40,19 @@ func squash(ctx context.Context, s *store.Store, containerID string, o Options) 
 		return l, err
 	}
 	defer spool.file.Close()
-	if err := f.squashTo(ctx, spool, filepath.Clean(root)); err != nil {
+	err = spool.fill(func(to io.Writer) error { return f.squashTo(ctx, to, filepath.Clean(root)) })
+	if err != nil {
 		return l, err
 	}
-	return spool.put(ctx, s, "", nil)
+	return spool.put(ctx, s, "")
 }
 
 // squashTo writes the mounted tree with the owners that the container sees.
-func (f *freezer) squashTo(ctx context.Context, s *spool, root string) error {
-	d := newDigester(nil)
-	defer d.abort()
-	w := newWalker(io.MultiWriter(s.file, d), &reader{})
-	w.stubs, w.clamp = &f.stubs, f.opts.Clamp
+func (f *freezer) squashTo(ctx context.Context, to io.Writer, root string) error {
+	w := newWalker(to, &reader{})
+	w.stubs, w.clamp, w.extra = &f.stubs, f.opts.Clamp, f.opts.Extra
 	w.ids = idtools.NewIDMappingsFromMaps(f.container.UIDMap, f.container.GIDMap)
-	if err := w.walk(ctx, root); err != nil {
-		return err
-	}
-	var err error
-	s.size = d.size
-	s.sum, err = d.finish()
-	return err
+	return w.walk(ctx, root)
 }
 
 // AddTar stores an uncompressed tar stream as a layer on parent; "" makes it the first.
@@ -74,12 +67,16 @@ func AddTarClamped(ctx context.Context, s *store.Store, parent string, r io.Read
 		return Layer{}, fmt.Errorf("adding a layer: %w", err)
 	}
 	defer spool.file.Close()
-	if err := spool.fill(ctx, r); err != nil {
+	err = spool.fill(func(to io.Writer) error {
+		from := &ctxReader{ctx, r}
+		if c.Mode != Keep {
+			return (&rewriter{clamp: c}).rewrite(to, from)
+		}
+		_, err := io.CopyBuffer(to, from, make([]byte, chunkSize))
+		return err
+	})
+	if err != nil {
 		return Layer{}, fmt.Errorf("adding a layer: %w", err)
 	}
-	var rw *rewriter
-	if c.Mode != Keep {
-		rw = &rewriter{clamp: c}
-	}
-	return spool.put(ctx, s, parent, rw)
+	return spool.put(ctx, s, parent)
 }

@@ -64,18 +64,24 @@ func looksAsMade(stub store.Stub, st *syscall.Stat_t) bool {
 	return st.Mode == stub.Mode && int(st.Uid) == stub.UID && int(st.Gid) == stub.GID && st.Mtim.Nano() == stub.ModTime
 }
 
+// lookAlone is look for an entry with its attributes.
+func (s *stubSet) lookAlone(n *node) verdict {
+	v := s.look(n.path, n.st)
+	if v == leavePulled && slices.ContainsFunc(n.xattrs, func(x string) bool { return inTar(x) || x == opaqueXattr() }) {
+		return keep // the record does not say whether they are the base's
+	}
+	return v
+}
+
 // judge decides on an entry of a directory that is open at dir: a directory is
 // left out only if all that is below it is.
 func (s *stubSet) judge(n *node) (verdict, error) {
 	if s.empty() {
 		return keep, nil
 	}
-	v := s.look(n.path, n.st)
+	v := s.lookAlone(n)
 	if v == keep || !n.fi.IsDir() {
 		return v, nil
-	}
-	if v == leavePulled && slices.ContainsFunc(n.xattrs, func(x string) bool { return inTar(x) || x == opaqueXattr }) {
-		return keep, nil // the record does not say whether they are the base's
 	}
 	fd, err := openDir(n.dir, n.name)
 	if err != nil {

@@ -26,6 +26,8 @@ type node struct {
 	fi     os.FileInfo
 	st     *syscall.Stat_t
 	xattrs []string // the names
+
+	inherits bool // its directory gives access control lists to what is made in it
 }
 
 // lookAt looks at an entry without following it. Everything is done by way of
@@ -68,8 +70,10 @@ type target interface {
 }
 
 // walker writes a directory as the tar stream that storage's Diff would give,
-// byte for byte (a test compares them), except that it stops at what it cannot
-// read, where storage logs a line and leaves the file out.
+// byte for byte (a test compares them), with two exceptions: it stops at what it
+// cannot read, where storage logs a line and leaves the file out, and it keeps
+// access control lists. Those of the root are lost with its owner and mode: a
+// layer has no entry for it.
 type walker struct {
 	tar     *tar.Writer
 	convert archive.TarWhiteoutConverter // nil: the tree is not an upper directory
@@ -77,7 +81,8 @@ type walker struct {
 	target  target
 	stubs   *stubSet
 	clamp   Clamp
-	ids     *idtools.IDMappings // from owners on disk to those in the tar; nil: they are the same
+	extra   func(*tar.Writer, func(time.Time) time.Time) error // writes what comes after the tree
+	ids     *idtools.IDMappings                                // from owners on disk to those in the tar; nil: they are the same
 	links   map[uint64]link
 	uids    map[uint32]bool
 	gids    map[uint32]bool
@@ -99,28 +104,36 @@ func (w *walker) walk(ctx context.Context, root string) error {
 	if err != nil {
 		return fmt.Errorf("opening %q: %w", root, err)
 	}
-	if err := w.dir(ctx, os.NewFile(uintptr(fd), root), fd, ""); err != nil {
+	if err := w.dir(ctx, os.NewFile(uintptr(fd), root), &node{}); err != nil {
 		return err
+	}
+	if w.extra != nil {
+		if err := w.extra(w.tar, w.clamp.apply); err != nil {
+			return err
+		}
 	}
 	return w.tar.Close()
 }
 
 // dir writes what is in a directory, and closes it.
-func (w *walker) dir(ctx context.Context, f *os.File, fd int, path string) error {
+func (w *walker) dir(ctx context.Context, f *os.File, in *node) error {
 	defer f.Close()
+	fd := int(f.Fd())
 	names, err := f.Readdirnames(-1)
 	if err != nil {
-		return fmt.Errorf("reading directory %q: %w", path, err)
+		return fmt.Errorf("reading directory %q: %w", in.path, err)
 	}
+	inherits := slices.Contains(in.xattrs, aclDefault)
 	slices.Sort(names)
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := lookAt(fd, name, filepath.Join(path, name))
+		n, err := lookAt(fd, name, filepath.Join(in.path, name))
 		if err != nil {
 			return err
 		}
+		n.inherits = inherits
 		if err := w.node(ctx, n); err != nil {
 			return err
 		}
@@ -133,11 +146,8 @@ func (w *walker) node(ctx context.Context, n *node) error {
 	if n.st.Mode&unix.S_IFMT == unix.S_IFSOCK {
 		return w.target.drop(n, false)
 	}
-	if strings.HasPrefix(n.name, archive.WhiteoutPrefix) {
-		return fmt.Errorf("%q cannot be in a layer: names that begin with %q mark deleted files", n.path, archive.WhiteoutPrefix)
-	}
-	if w.convert != nil && slices.ContainsFunc(n.xattrs, onlyOverlayKnows) {
-		return fmt.Errorf("%q: %w", n.path, errNeedsPlain)
+	if err := w.check(n); err != nil {
+		return err
 	}
 	switch v, err := w.stubs.judge(n); {
 	case err != nil:
@@ -156,11 +166,22 @@ func (w *walker) node(ctx context.Context, n *node) error {
 		if err != nil {
 			return fmt.Errorf("opening directory %q: %w", n.path, err)
 		}
-		if err := w.dir(ctx, os.NewFile(uintptr(fd), n.path), fd, n.path); err != nil {
+		if err := w.dir(ctx, os.NewFile(uintptr(fd), n.path), n); err != nil {
 			return err
 		}
 	}
 	return w.target.leave(n, mtime)
+}
+
+// check refuses what a tar cannot say, or not from this directory alone.
+func (w *walker) check(n *node) error {
+	if strings.HasPrefix(n.name, archive.WhiteoutPrefix) {
+		return fmt.Errorf("%q cannot be in a layer: names that begin with %q mark deleted files", n.path, archive.WhiteoutPrefix)
+	}
+	if w.convert != nil && slices.ContainsFunc(n.xattrs, onlyOverlayKnows) {
+		return fmt.Errorf("%q: %w", n.path, errNeedsPlain)
+	}
+	return nil
 }
 
 // onlyOverlayKnows finds the attributes of entries whose content or whose place
@@ -222,7 +243,7 @@ func (w *walker) headers(n *node, mtime time.Time) (hdr, extra *tar.Header, err 
 	if hdr, err = archive.FileInfoHeader(n.path, n.fi, target); err != nil {
 		return nil, nil, err
 	}
-	if err := n.addXattrs(hdr); err != nil {
+	if err := w.addXattrs(n, hdr); err != nil {
 		return nil, nil, err
 	}
 	if first, ok := w.links[n.st.Ino]; ok && n.hardLinked() {
@@ -237,7 +258,7 @@ func (w *walker) headers(n *node, mtime time.Time) (hdr, extra *tar.Header, err 
 	if w.convert == nil {
 		return hdr, nil, nil
 	}
-	if !n.whiteout() && !slices.Contains(n.xattrs, opaqueXattr) {
+	if !n.whiteout() && !slices.Contains(n.xattrs, opaqueXattr()) {
 		return hdr, nil, nil
 	}
 	extra, err = w.convert.ConvertWrite(hdr, proc(n.dir, n.name), n.fi)
@@ -245,24 +266,6 @@ func (w *walker) headers(n *node, mtime time.Time) (hdr, extra *tar.Header, err 
 		extra.ModTime = w.clamp.Time
 	}
 	return hdr, extra, err
-}
-
-// addXattrs puts those attributes into a header that a tar has.
-func (n *node) addXattrs(hdr *tar.Header) error {
-	for _, name := range n.xattrs {
-		if !inTar(name) {
-			continue
-		}
-		value, err := getXattr(proc(n.dir, n.name), name)
-		if err != nil {
-			return fmt.Errorf("reading attribute %q: %w", name, err)
-		}
-		if hdr.PAXRecords == nil {
-			hdr.PAXRecords = map[string]string{}
-		}
-		hdr.PAXRecords[archive.PaxSchilyXattr+name] = string(value)
-	}
-	return nil
 }
 
 // file writes the content of a regular file.
@@ -292,10 +295,16 @@ func (w *walker) replace(n *node) error {
 		return err
 	}
 	w.uids[0], w.gids[0] = true, true
-	dir, name := filepath.Split(n.path)
+	return w.deleted(n.path)
+}
+
+// deleted writes the entry that deletes one of a lower layer. It has the time that
+// the kernel gives to a whiteout, so that every driver says the same.
+func (w *walker) deleted(path string) error {
+	dir, name := filepath.Split(path)
 	hdr := &tar.Header{Typeflag: tar.TypeReg, Name: dir + archive.WhiteoutPrefix + name, ModTime: w.clamp.apply(time.Unix(0, 0))}
 	if err := w.tar.WriteHeader(hdr); err != nil {
-		return fmt.Errorf("writing the whiteout of %q: %w", n.path, err)
+		return fmt.Errorf("writing the whiteout of %q: %w", path, err)
 	}
 	return nil
 }

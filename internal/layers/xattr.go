@@ -5,15 +5,19 @@ import (
 	"errors"
 	"strings"
 
+	"go.podman.io/storage/pkg/archive"
 	"golang.org/x/sys/unix"
 )
 
-const opaqueXattr = "trusted.overlay.opaque"
+// opaqueXattr is the attribute of a directory that hides the lower one. Its name
+// depends on whether we are root of the machine.
+func opaqueXattr() string { return archive.GetOverlayXattrName("opaque") }
 
-// inTar tells the attributes that storage puts into a tar.
+// inTar tells the attributes that go into a tar: those that storage puts there,
+// and access control lists, which storage's own tar loses.
 func inTar(name string) bool {
 	switch name {
-	case "security.capability", "security.ima":
+	case "security.capability", "security.ima", aclAccess, aclDefault:
 		return true
 	}
 	return strings.HasPrefix(name, "user.") && !strings.HasPrefix(name, "user.overlay.")
@@ -22,7 +26,7 @@ func inTar(name string) bool {
 // mayStay tells the attributes that a layer's directory may have: those of the
 // tar, and those that belong to the file system it lives on.
 func mayStay(name string) bool {
-	return inTar(name) || name == "security.selinux" || strings.HasPrefix(name, "trusted.overlay.")
+	return inTar(name) || name == "security.selinux" || name == opaqueXattr()
 }
 
 // listXattrs gives the names of the attributes of the entry itself, nil on file
