@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,34 +36,48 @@ func ParseAddFile(text string) (AddFile, error) {
 
 // addFileLayer makes a layer of the files on parent.
 func (e *Engine) addFileLayer(ctx context.Context, parent string, o CommitOptions) (layers.Layer, error) {
-	for _, f := range o.AddFiles { // all are looked at before anything is written
-		info, err := os.Stat(f.Source)
-		if err != nil {
-			return layers.Layer{}, fmt.Errorf("adding file %q: %w", f.Source, errors.Unwrap(err))
-		}
-		if !info.Mode().IsRegular() {
-			return layers.Layer{}, fmt.Errorf("adding file %q: it is not a regular file", f.Source)
-		}
+	if err := checkAddFiles(o.AddFiles); err != nil {
+		return layers.Layer{}, err
 	}
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(tarFiles(w, o.AddFiles)) }()
+	go func() {
+		tw := tar.NewWriter(w)
+		err := writeAddFiles(tw, o.AddFiles, func(t time.Time) time.Time { return t })
+		if err == nil {
+			err = tw.Close()
+		}
+		w.CloseWithError(err)
+	}()
 	defer func() { _ = r.Close() }() // ends the writer when the layer is refused
 	return layers.AddTarClamped(ctx, e.Store, parent, r, o.Times.clamp())
 }
 
-// tarFiles writes the files, each with its parent directories left out: they
-// come from the layers below, or are made with the usual mode.
-func tarFiles(w io.Writer, files []AddFile) error {
-	tw := tar.NewWriter(w)
+// checkAddFiles looks at all files before anything is written.
+func checkAddFiles(files []AddFile) error {
 	for _, f := range files {
-		if err := tarFile(tw, f); err != nil {
+		info, err := os.Stat(f.Source)
+		if err != nil {
+			return fmt.Errorf("adding file %q: %w", f.Source, errors.Unwrap(err))
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("adding file %q: it is not a regular file", f.Source)
+		}
+	}
+	return nil
+}
+
+// writeAddFiles writes the files, each with its parent directories left out: they
+// come from the layers below, or are made with the usual mode.
+func writeAddFiles(tw *tar.Writer, files []AddFile, clamp func(time.Time) time.Time) error {
+	for _, f := range files {
+		if err := tarFile(tw, f, clamp); err != nil {
 			return err
 		}
 	}
-	return tw.Close()
+	return nil
 }
 
-func tarFile(tw *tar.Writer, f AddFile) error {
+func tarFile(tw *tar.Writer, f AddFile, clamp func(time.Time) time.Time) error {
 	file, err := os.OpenFile(f.Source, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
@@ -74,7 +89,7 @@ func tarFile(tw *tar.Writer, f AddFile) error {
 	}
 	header := &tar.Header{
 		Typeflag: tar.TypeReg, Name: strings.TrimPrefix(f.Dest, "/"), Mode: int64(info.Mode().Perm()),
-		Size: info.Size(), ModTime: info.ModTime().Truncate(1e9),
+		Size: info.Size(), ModTime: clamp(info.ModTime().Truncate(time.Second)),
 	}
 	if err := tw.WriteHeader(header); err != nil {
 		return err

@@ -221,7 +221,7 @@ func (a *assembly) history(created time.Time) []History {
 	}
 	if a.layerEntry != nil {
 		added = append(added, *a.layerEntry)
-		for range a.options.AddFiles[:min(1, len(a.options.AddFiles))] {
+		if len(a.options.AddFiles) > 0 && !a.squash {
 			added = append(added, History{CreatedBy: a.addFileText()})
 		}
 	}

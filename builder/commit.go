@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -99,6 +100,9 @@ func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Com
 	if err != nil {
 		return Committed{}, err
 	}
+	if err := checkCompression(target, b.formatOf(o), o.Push.Compression); err != nil {
+		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
+	}
 	st, err := b.freeze(ctx, o)
 	if err != nil {
 		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
@@ -158,7 +162,7 @@ func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
 			if err := checkAddFiles(o.AddFiles); err != nil {
 				return State{}, err
 			}
-			lo.Extra = func(w *tar.Writer) error { return writeAddFiles(w, o.AddFiles, lo.Clamp) }
+			lo.Extra = func(w *tar.Writer, clamp func(time.Time) time.Time) error { return writeAddFiles(w, o.AddFiles, clamp) }
 		}
 	}
 	layer, err := freeze(ctx, b.engine.Store, b.ID(), lo)
@@ -188,6 +192,22 @@ func (s *State) push(layer layers.Layer, alone bool) {
 	s.TopLayer = layer.ID
 }
 
+// formatOf is the format that was asked for, else the container's own.
+func (b *Builder) formatOf(o CommitOptions) Format {
+	if o.Format != "" {
+		return o.Format
+	}
+	return imageconfig.FormatOf(b.record.Format)
+}
+
+// checkCompression refuses what an image of the docker format cannot say.
+func checkCompression(d Destination, f Format, c transfer.Compression) error {
+	if d.Push != "" && f == imageconfig.FormatDocker && strings.HasPrefix(c.Format, "zstd") {
+		return fmt.Errorf("images of the docker format cannot have layers compressed with %q: use --format oci, or gzip", c.Format)
+	}
+	return nil
+}
+
 // assembly gathers what the new image's configuration and manifest are made of.
 func (b *Builder) assembly(st State, o CommitOptions) assembly {
 	a := assembly{
@@ -195,9 +215,7 @@ func (b *Builder) assembly(st State, o CommitOptions) assembly {
 		baseName: st.historyBaseName(), noHistory: st.NoHistory, containerID: b.ID(), squash: o.Squash,
 		baseHistory: b.image.OCI.History,
 	}
-	if a.options.Format == "" {
-		a.options.Format = imageconfig.FormatOf(b.record.Format)
-	}
+	a.options.Format = b.formatOf(o)
 	a.pending = append(append(a.pending, b.record.PrependedEmptyLayers...), o.Pending...)
 	a.trailing = b.record.AppendedEmptyLayers
 	a.layerEntry = &History{
