@@ -133,12 +133,15 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 	if f.ignoreFile != "" && o.Source.ContextDir == "" {
 		return usageError{text: "--ignorefile needs --contextdir"}
 	}
-	places := words
+	origins := words // what --exclude counts from
 	if o.Source.ContextDir == "" && o.Source.From == "" {
-		if places, err = absolutePaths(words, f.wildcards); err != nil {
+		if len(f.excludes) > 0 {
+			origins = append(slices.Clone(words), ".")
+		}
+		if origins, err = absolutePaths(origins, f.wildcards); err != nil {
 			return err
 		}
-		o.Source.Cwd = "/"
+		words, o.Source.Cwd = origins[:len(words)], "/"
 	}
 	if o.Source.ContextDir != "" {
 		if o.Source.ContextDir, err = filepath.Abs(o.Source.ContextDir); err != nil {
@@ -146,7 +149,7 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 		}
 	}
 	o.Selection.Literal = !f.wildcards
-	if o.Selection.Ignore, err = f.excluder(places); err != nil {
+	if o.Selection.Ignore, err = f.excluder(origins); err != nil {
 		return err
 	}
 	if o.Source.Base.Registry, err = f.registry.settle(p, e.Config); err != nil {
@@ -154,7 +157,7 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 	}
 	o.Fetch = fetchOptions(o.Source.Base.Registry)
 	p.report(e, f.quiet)
-	added, err := b.Add(c.Context, dest, places, o)
+	added, err := b.Add(c.Context, dest, words, o)
 	if err != nil || f.quiet || added.Digest == "" {
 		return err
 	}

@@ -132,7 +132,7 @@ func (f *commitFlags) settle(p *program, e *builder.Engine) (o builder.CommitOpt
 	if f.push.asked.disable && f.push.options.Compression.Disable && (f.push.asked.format || f.push.asked.force) {
 		return o, usageError{text: "--disable-compression contradicts --compression-format and --force-compression"}
 	}
-	if f.push.asked.format {
+	if f.push.asked.format || f.push.asked.force {
 		f.push.options.Compression.Disable = false
 	}
 	if o.Times, err = f.times.settle(p); err != nil {
