@@ -128,3 +128,12 @@ store_is_clean() {
   is "$output" ""
   ! grep -q " $T/root/.*/merged " /proc/self/mountinfo
 }
+
+# each_isolation WORDS... runs the words once with every isolation.
+each_isolation() {
+  local isolation
+  for isolation in oci chroot; do
+    [ "$isolation" = chroot ] || command -v runc >/dev/null || continue
+    BUILDAH_ISOLATION=$isolation "$@"
+  done
+}
