@@ -250,8 +250,12 @@ func TestEnsureDir(t *testing.T) {
 		created     bool
 		want        string
 	}{
-		{"/new/deep", "u", true, "7:8 755"}, {"/new/deep", "0", false, "7:8 755"}, {"/num", "3", true, "3:3 755"},
-		{"/etc", "u", false, "0:0 755"}, {"/unknown", "ghost", true, "0:0 755"}, {"/group", "u:g", true, "7:9 755"},
+		{"/new/deep", "u", true, "7:8 755"},
+		{"/new/deep", "0", false, "7:8 755"},
+		{"/num", "3", true, "3:3 755"},
+		{"/etc", "u", false, "0:0 755"},
+		{"/unknown", "ghost", true, "0:0 755"},
+		{"/group", "u:g", true, "7:9 755"},
 	} {
 		created := try(b.EnsureDir(t.Context(), c.path, c.owner))(t)
 		v.inside(b, func(root string) {

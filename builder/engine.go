@@ -26,7 +26,7 @@ type Engine struct {
 	networkWarning sync.Once // about the missing private network
 	chrootNotice   sync.Once // about the missing OCI runtime
 	runners        runners
-	owner          owner     // of the containers that only the interpreter knows
+	owner          owner // of the containers that only the interpreter knows
 }
 
 // Host is what the library may know about the process that called it.

@@ -68,8 +68,18 @@ func TestWild(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{"", "", true}, {"a", "a", true}, {"a", "ab", false}, {"*", "", true}, {"a*", "abc", true}, {"*c", "abc", true}, {"a*c", "abc", true},
-		{"a*b*c", "axbxc", true}, {"a*b*c", "axc", false}, {"**", "x", true}, {"", "x", false}, {"a*", "b", false},
+		{"", "", true},
+		{"a", "a", true},
+		{"a", "ab", false},
+		{"*", "", true},
+		{"a*", "abc", true},
+		{"*c", "abc", true},
+		{"a*c", "abc", true},
+		{"a*b*c", "axbxc", true},
+		{"a*b*c", "axc", false},
+		{"**", "x", true},
+		{"", "x", false},
+		{"a*", "b", false},
 	} {
 		if got := wild(c.pattern, c.text); got != c.want {
 			t.Errorf("wild(%q, %q) = %v", c.pattern, c.text, got)
