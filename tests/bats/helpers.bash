@@ -19,7 +19,7 @@ teardown() {
   [ -x "$BUILDAH_BINARY" ] || return 0
   # Whatever a failed test left mounted goes, innermost first.
   awk -v at="$BATS_TEST_TMPDIR" 'index($5, at) == 1 {print $5}' /proc/self/mountinfo | sort -r |
-    while read -r mount; do umount -l "$mount" 2>/dev/null || true; done
+    while read -r mount; do umount -l "$(printf %b "$mount")" 2>/dev/null || true; done
 }
 
 # configure writes configuration files that know no registry but the tests'.
