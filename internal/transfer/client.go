@@ -11,10 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"go.podman.io/image/v5/types"
 
+	"github.com/projectatomic/buildah/internal/compress"
 	"github.com/projectatomic/buildah/internal/store"
 )
 
@@ -38,6 +40,7 @@ type System struct {
 	BlobInfoCacheDir  string // what is known about blobs at registries
 	DockerHost        string // the daemon of docker-daemon:, as in DOCKER_HOST
 	DockerCertDir     string // certificates for that daemon, as in DOCKER_CERT_PATH
+	ParallelCopies    int    // blobs of an image that are moved at once; 0 means 6
 	Sources           RegistrySources
 }
 
@@ -64,8 +67,14 @@ type Client struct {
 	Store  *store.Store
 	System System
 	Report io.Writer // progress: bars on a terminal, lines otherwise; nil is quiet
+	// Budget is the memory for compressing layers, shared by the process. nil: a
+	// default one of this client.
+	Budget *compress.Budget
 	// Prompt asks the user for what credentials lack. nil: nobody can be asked.
 	Prompt func(label string, secret bool) (string, error)
+
+	budgetOnce sync.Once
+	sayMutex   sync.Mutex
 }
 
 // SystemContext is what the library wants to know for each transfer.
@@ -162,6 +171,8 @@ func (c *Client) credentials(creds string) (*types.DockerAuthConfig, error) {
 // say writes one line of progress.
 func (c *Client) say(format string, args ...any) {
 	if c.Report != nil {
+		c.sayMutex.Lock()
+		defer c.sayMutex.Unlock()
 		fmt.Fprintf(c.Report, format+"\n", args...)
 	}
 }

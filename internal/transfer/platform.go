@@ -102,10 +102,11 @@ func (c *Client) whole(img store.Image) bool {
 	return true
 }
 
-// mismatch is the warning about an image that is not for the platform.
+// mismatch is the warning about an image that is not for the platform, or does
+// not say that it is for the variant that was asked for.
 func (c *Client) mismatch(id string, want Platform) []string {
 	have, err := c.platformOf(id)
-	if err != nil || want.covers(have) {
+	if err != nil || want.covers(have) && (want.normal().Variant == "" || have.Variant != "") {
 		return nil
 	}
 	return []string{fmt.Sprintf("image platform (%s) does not match the expected platform (%s)", have, want.orHost().normal())}

@@ -36,6 +36,28 @@ func (r *openedReference) close() {
 	}
 }
 
+// openedDestination is the same for a destination.
+type openedDestination struct {
+	types.ImageReference
+	dest types.ImageDestination // nil once it was handed out
+}
+
+func (r *openedDestination) NewImageDestination(ctx context.Context, sys *types.SystemContext) (types.ImageDestination, error) {
+	if r.dest == nil {
+		return r.ImageReference.NewImageDestination(ctx, sys)
+	}
+	dest := r.dest
+	r.dest = nil
+	return dest, nil
+}
+
+func (r *openedDestination) close() {
+	if r.dest != nil {
+		_ = r.dest.Close()
+		r.dest = nil
+	}
+}
+
 // copy copies an image into the store.
 func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest types.ImageReference) (Pulled, error) {
 	var err error
@@ -62,6 +84,7 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 		DestinationCtx:          sys,
 		OciDecryptConfig:        decrypt,
 		ReportResolvedReference: &resolved,
+		MaxParallelDownloads:    uint(max(j.c.System.ParallelCopies, 0)),
 	})
 	if err != nil {
 		return Pulled{}, err

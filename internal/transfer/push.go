@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,10 @@ import (
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/pkg/blobcache"
 	"go.podman.io/image/v5/pkg/compression"
+	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/types"
+
+	"github.com/projectatomic/buildah/internal/compress"
 )
 
 // PushOptions adjusts Push.
@@ -33,14 +37,16 @@ type PushOptions struct {
 	Encryption  Encryption
 	Timestamp   *time.Time // of the entries in an oci-archive
 	SourceName  string     // what a docker-archive without a name calls the image; "" means a name that the image has
+
+	sourcePlaces []string // repositories that the image was in by its names
 }
 
 // Compression is how layers are written.
 type Compression struct {
 	Format  string // gzip, zstd or zstd:chunked; "" leaves it to the destination
-	Level   *int
-	Force   bool // compress anew what is there in another format; implied by Format
-	Disable bool // leave layers uncompressed where the destination allows it
+	Level   *int   // nil means the format's own
+	Force   bool   // compress anew what is there in another format; implied by Format
+	Disable bool   // leave layers uncompressed where the destination allows it
 }
 
 // Encryption is for whom layers are encrypted.
@@ -73,6 +79,7 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 	if o.SourceName == "" {
 		o.SourceName = name
 	}
+	o.sourcePlaces = placesOf(append(slices.Clone(img.Names), img.NamesHistory...))
 	ref, err := c.pushReference(dest, o.SourceName)
 	if err != nil {
 		return Pushed{}, err
@@ -98,9 +105,10 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 		return Pushed{}, err
 	}
 	defer removeHalf(ref, &err)()
+	j := pushJob{c: c, o: o, src: src, dest: ref, policy: policy, opts: opts}
 	var data []byte
 	err = c.retry(ctx, o.Registry, func() error {
-		data, err = copy.Image(ctx, policy, ref, src, opts)
+		data, err = j.copy(ctx)
 		return err
 	})
 	if err != nil {
@@ -108,6 +116,45 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 	}
 	d, err := manifest.Digest(data)
 	return Pushed{Manifest: data, ManifestDigest: d}, err
+}
+
+// pushJob is one call of Push.
+type pushJob struct {
+	c         *Client
+	o         PushOptions
+	src, dest types.ImageReference
+	policy    *signature.PolicyContext
+	opts      *copy.Options
+}
+
+// copy is one attempt. Layers that can be streamed go first, by way of the sender,
+// over the connection that the copier then uses.
+func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
+	if _, ok := j.src.(streamReference); !ok || len(j.o.Encryption.Keys) > 0 || j.o.Format == "v2s1" {
+		return copy.Image(ctx, j.policy, j.dest, j.src, j.opts)
+	}
+	src, err := j.src.NewImageSource(ctx, j.opts.SourceCtx)
+	if err != nil {
+		return nil, err
+	}
+	opened := &openedReference{ImageReference: j.src, src: src}
+	defer opened.close()
+	dest, err := j.dest.NewImageDestination(ctx, j.opts.DestinationCtx)
+	if err != nil {
+		return nil, err
+	}
+	target := &openedDestination{ImageReference: j.dest, dest: dest}
+	defer target.close()
+	opts := *j.opts
+	if stream, ok := src.(*streamSource); ok {
+		if err := j.c.send(ctx, stream, dest, j.o); err != nil {
+			return nil, err
+		}
+		if len(stream.sent) > 0 && j.c.Report != nil {
+			opts.ReportWriter = &leaveOut{w: j.c.Report, src: stream}
+		}
+	}
+	return copy.Image(ctx, j.policy, target, opened, &opts)
 }
 
 // pushReference parses a destination. An archive for docker gets the image's name
@@ -133,6 +180,9 @@ func (c *Client) pushReference(dest, sourceName string) (types.ImageReference, e
 }
 
 func (c *Client) pushContext(o PushOptions) (*types.SystemContext, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	sys, err := c.SystemContext(o.Registry, Platform{})
 	if err != nil {
 		return nil, err
@@ -147,15 +197,43 @@ func (c *Client) pushContext(o PushOptions) (*types.SystemContext, error) {
 	if format == "" {
 		return sys, nil
 	}
-	algorithm, err := compression.AlgorithmByName(format)
+	algorithm, err := compressor(format)
 	if err != nil {
-		return nil, fmt.Errorf("unknown compression format %q: use gzip, zstd or zstd:chunked", format)
-	}
-	if name := algorithm.Name(); name == "bzip2" || name == "xz" {
-		return nil, fmt.Errorf("compression format %q can be read but not written: use gzip, zstd or zstd:chunked", name)
+		return nil, err
 	}
 	sys.CompressionFormat = &algorithm
 	return sys, nil
+}
+
+// compressor finds a format that can be written.
+func compressor(format string) (compression.Algorithm, error) {
+	const use = "use gzip, zstd or zstd:chunked"
+	algorithm, err := compression.AlgorithmByName(format)
+	switch {
+	case format == "estargz" || format == "bzip2" || format == "xz":
+		return algorithm, fmt.Errorf("compression format %q can be read but not written: %s", format, use)
+	case err != nil:
+		return algorithm, fmt.Errorf("unknown compression format %q: %s", format, use)
+	}
+	return algorithm, nil
+}
+
+// check refuses what the formats can't do.
+func (o *PushOptions) check() error {
+	level := compress.Gzip
+	if strings.HasPrefix(o.Compression.Format, "zstd") {
+		level = compress.Zstd
+	}
+	if l := o.Compression.Level; l != nil {
+		if err := compress.CheckLevel(level, *l); err != nil {
+			return err
+		}
+	}
+	mediaType, err := manifestType(o.Format)
+	if err == nil && level == compress.Zstd && mediaType != "" && mediaType != imgspec.MediaTypeImageManifest {
+		err = fmt.Errorf("images in the format %q have no layers in %s: use --format oci", o.Format, o.Compression.Format)
+	}
+	return err
 }
 
 func (c *Client) copyOptions(o PushOptions, sys *types.SystemContext) (*copy.Options, error) {
@@ -178,6 +256,7 @@ func (c *Client) copyOptions(o PushOptions, sys *types.SystemContext) (*copy.Opt
 		OciEncryptConfig:       encrypt,
 		OciEncryptLayers:       layers,
 		DestinationTimestamp:   o.Timestamp,
+		MaxParallelDownloads:   uint(max(c.System.ParallelCopies, 0)),
 	}, nil
 }
 

@@ -51,6 +51,9 @@ func transient(err error) bool {
 	if permanent(err) {
 		return false
 	}
+	if errors.Is(err, errVanished) {
+		return true
+	}
 	var status docker.UnexpectedHTTPStatusError
 	if errors.As(err, &status) {
 		return passing(status.StatusCode)

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,10 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
-	"github.com/vbatts/tar-split/tar/asm"
-	tarsplit "github.com/vbatts/tar-split/tar/storage"
+	"go.podman.io/image/v5/manifest"
 	istorage "go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
@@ -80,17 +79,21 @@ func (r streamReference) NewImageSource(ctx context.Context, sys *types.SystemCo
 }
 
 // streamSource reads layers straight from the storage driver; all else is the
-// library's source. Its fields do not change once it is made.
+// library's source. Its fields do not change once it is read from by several.
 type streamSource struct {
 	types.ImageSource
 	raw    storage.Store
-	layers map[digest.Digest]string
+	layers map[digest.Digest]string // IDs by the digest of the tar
+	sent   map[digest.Digest]blob   // by the digest of the tar: what the destination has already
 }
 
 // GetBlob may be called by several goroutines. What it returns is checked
 // against the digest by the copier.
 func (s *streamSource) GetBlob(ctx context.Context, info types.BlobInfo, cache types.BlobInfoCache) (io.ReadCloser, int64, error) {
 	id, ok := s.layers[info.Digest]
+	if !ok && s.wasSent(info.Digest) {
+		return nil, -1, fmt.Errorf("reading blob %q: %w", info.Digest, errVanished)
+	}
 	if !ok {
 		return s.ImageSource.GetBlob(ctx, info, cache)
 	}
@@ -103,6 +106,56 @@ func (s *streamSource) GetBlob(ctx context.Context, info types.BlobInfo, cache t
 	}
 	return r, info.Size, nil
 }
+
+// LayerInfosForCopy names the blobs that the destination has already, so that the
+// copier finds them there; else the layers as they are.
+func (s *streamSource) LayerInfosForCopy(ctx context.Context, instance *digest.Digest) ([]types.BlobInfo, error) {
+	infos, err := s.ImageSource.LayerInfosForCopy(ctx, instance)
+	if err != nil || len(s.sent) == 0 {
+		return infos, err
+	}
+	for i, info := range infos {
+		if b, ok := s.sent[info.Digest]; ok {
+			infos[i] = b.info(info.MediaType)
+		}
+	}
+	// As the manifest has them: nothing is to be changed in it, which matters where
+	// it may not be changed.
+	if own, err := s.manifestLayers(ctx); err == nil && sameBlobs(own, infos) {
+		return nil, nil
+	}
+	return infos, nil
+}
+
+// manifestLayers are the layers that the image's own manifest names.
+func (s *streamSource) manifestLayers(ctx context.Context) ([]manifest.LayerInfo, error) {
+	data, mediaType, err := s.GetManifest(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	m, err := manifest.FromBlob(data, mediaType)
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	return m.LayerInfos(), nil
+}
+
+func sameBlobs(own []manifest.LayerInfo, infos []types.BlobInfo) bool {
+	return slices.EqualFunc(own, infos, func(a manifest.LayerInfo, b types.BlobInfo) bool { return a.Digest == b.Digest })
+}
+
+func (s *streamSource) wasSent(d digest.Digest) bool {
+	for _, b := range s.sent {
+		if b.Digest == d {
+			return true
+		}
+	}
+	return false
+}
+
+// errVanished is a blob that the destination had a moment ago. Another attempt
+// sends it again.
+var errVanished = errors.New("the destination has lost it meanwhile")
 
 // errNotStreamable is a layer whose tar must be made anew by the driver.
 var errNotStreamable = errors.New("the layer cannot be streamed")
@@ -123,17 +176,16 @@ func (s *streamSource) stream(id string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := gzip.NewReader(headers)
-	if err != nil {
-		headers.Close()
-		return nil, fmt.Errorf("reading its headers: %w", err)
-	}
 	files, err := differ.DiffGetter(id)
 	if err != nil {
 		headers.Close()
 		return nil, err
 	}
-	return &layerStream{asm.NewOutputTarStream(files, tarsplit.NewJSONUnpacker(plain)), headers, files}, nil
+	l, err := newLayerStream(headers, files)
+	if err != nil {
+		return nil, errors.Join(err, headers.Close(), files.Close())
+	}
+	return l, nil
 }
 
 // openHeaders opens the tar-split file of a layer, which is in the store that
@@ -150,14 +202,4 @@ func (s *streamSource) openHeaders(driver graphdriver.Driver, id string) (*os.Fi
 		}
 	}
 	return nil, errNotStreamable
-}
-
-type layerStream struct {
-	io.ReadCloser
-	headers *os.File
-	files   graphdriver.FileGetCloser
-}
-
-func (l *layerStream) Close() error {
-	return errors.Join(l.ReadCloser.Close(), l.headers.Close(), l.files.Close())
 }
