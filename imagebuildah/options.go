@@ -1,6 +1,7 @@
 package imagebuildah
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
 // Options says what to build. Each zero value is the default.
@@ -85,6 +87,10 @@ func (o *Options) normalize() error {
 		}
 		o.Base.Platform = p
 	}
+	// Who says only the operating system, or only the architecture, means the host's other half.
+	if p, host := &o.Base.Platform, imageconfig.Host(); !p.IsZero() {
+		p.OS, p.Arch = cmp.Or(p.OS, host.OS), cmp.Or(p.Arch, host.Arch)
+	}
 	return o.normalizeTimes()
 }
 
@@ -103,6 +109,7 @@ func (o *Options) normalizeTimes() error {
 	if times.Epoch != nil && times.Timestamp != nil {
 		return fmt.Errorf("timestamp and source-date-epoch would be ambiguous if allowed together")
 	}
+	o.Commit.Push.Timestamp = times.Fixed() // so that an archive, too, is the same every time
 	if times.Epoch != nil && !asked {
 		o.Args[epochArg] = strconv.FormatInt(times.Epoch.Unix(), 10)
 	}

@@ -182,6 +182,9 @@ func (r *stageRun) setTarget(img *imageconfig.Image) {
 	want := r.o.Base.Platform
 	if want.IsZero() && r.stage.image == builder.Scratch && r.stage.platform != "" {
 		want, _ = parsePlatform(r.stage.platform) // resolve has checked it
+		if words := strings.Split(r.stage.platform, "/"); len(words) == 3 {
+			want.Variant = words[2] // also one that goes without saying
+		}
 	}
 	p := img.Platform()
 	if want.Variant != "" || want.Arch != "" && want.Arch != p.Arch {
@@ -298,6 +301,7 @@ func (r *stageRun) intermediate() builder.CommitOptions {
 // commitFinal commits the result.
 func (r *stageRun) commitFinal(ctx context.Context, entry builder.History) (builder.Committed, error) {
 	o := r.o.Commit
+	o.Metadata.LayerLabels = nil // those are for the images on the way
 	dest := ""
 	if len(r.o.Tags) > 0 {
 		dest, o.Tags = r.o.Tags[0], r.o.Tags[1:]

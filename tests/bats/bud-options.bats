@@ -63,7 +63,7 @@ RUN echo x >/new && chown 7:8 /new && chmod 4751 /new'
   "$BUILDAH_BINARY" --root "$T/root" --runroot "$T/run" --storage-driver "${STORAGE_DRIVER:-overlay}" bud --layers -o - "$T/context" >"$T/stdout.tar" 2>"$T/stderr"
   tar -tf "$T/stdout.tar" | grep -qE '^(\./)?new$'
   grep -qE '^[0-9a-f]{64}$' "$T/stderr"
-  for spec in type=tar, type=zip,dest=x type=local,dest=- dest=x; do
+  for spec in "type=tar," type=zip,dest=x type=local,dest=- dest=x; do
     buildah 125 bud -o "$spec" "$T/context"
     one_line_error
   done
