@@ -165,7 +165,11 @@ func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
 		a.items[len(a.items)-1].Kind = "file" // only downloads have no kind
 	}
 	for _, url := range remote {
-		if err := a.download(ctx, url); err != nil {
+		fetch := a.download
+		if isRepository(url) {
+			fetch = a.repository
+		}
+		if err := fetch(ctx, url); err != nil {
 			return Added{}, err
 		}
 	}
