@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/projectatomic/buildah/internal/layers"
 	"github.com/projectatomic/buildah/internal/store"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
@@ -49,8 +50,8 @@ type PruneOptions struct {
 }
 
 // Prune removes images that nobody needs: the dangling ones and the unnamed ones
-// under them, or every one that no container uses. Torn images, left by a commit
-// that was killed, go first.
+// under them, or every one that no container uses. What commits left that were
+// killed goes first: torn images and half copied layers.
 func (e *Engine) Prune(ctx context.Context, o PruneOptions) (Removed, error) {
 	if err := e.sweepAbandoned(); err != nil {
 		return Removed{}, err
@@ -59,6 +60,7 @@ func (e *Engine) Prune(ctx context.Context, o PruneOptions) (Removed, error) {
 	if err != nil {
 		return Removed{}, fmt.Errorf("removing torn images: %w", err)
 	}
+	layers.Tidy(e.Store)
 	r := removal{engine: e, force: o.Force, skipUsed: !o.Force}
 	r.removed.Deleted = torn
 	err = r.sweep(ctx, func(i ImageInfo) bool { return o.All || len(i.Names) == 0 && i.Children == 0 })

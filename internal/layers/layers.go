@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -51,9 +52,23 @@ const (
 // apply gives the time that t becomes.
 func (c Clamp) apply(t time.Time) time.Time {
 	if c.Mode == SetTo || (c.Mode == ClampTo && t.After(c.Time)) {
-		return c.Time
+		t = c.Time
 	}
-	return t
+	return storable(t)
+}
+
+// storable is the nearest time that a pull leaves on disk. A tar has whole seconds
+// here, and storage gives what is before 1970 or after 2262 the time 0: the layer
+// would differ from its own tar wherever it is pulled.
+func storable(t time.Time) time.Time {
+	first, last := time.Unix(0, 0), time.Unix(0, math.MaxInt64)
+	if t.Before(first) {
+		return first
+	}
+	if t.After(last) {
+		t = last
+	}
+	return t.Truncate(time.Second)
 }
 
 // The ways in which a layer came to be.

@@ -27,14 +27,11 @@ func squash(ctx context.Context, s *store.Store, containerID string, o Options) 
 	if err != nil {
 		return l, err
 	}
-	root, err := s.Mount(f.container.ID, f.container.MountLabel)
+	root, done, err := s.Use(f.container.ID, f.container.MountLabel)
 	if err != nil {
 		return l, err
 	}
-	defer func() {
-		_, undo := s.Unmount(f.container.ID)
-		err = errors.Join(err, undo)
-	}()
+	defer func() { err = errors.Join(err, done()) }()
 	spool, err := newSpool(s)
 	if err != nil {
 		return l, err

@@ -263,7 +263,7 @@ func (w *walker) headers(n *node, mtime time.Time) (hdr, extra *tar.Header, err 
 	}
 	extra, err = w.convert.ConvertWrite(hdr, proc(n.dir, n.name), n.fi)
 	if extra != nil && w.clamp.Mode == SetTo {
-		extra.ModTime = w.clamp.Time
+		extra.ModTime = w.clamp.apply(w.clamp.Time)
 	}
 	return hdr, extra, err
 }
