@@ -19,36 +19,64 @@ import (
 	"github.com/projectatomic/buildah/internal/store"
 )
 
-// childEnv marks the process of TestMetacopy that does the work.
-const childEnv = "BUILDAH_TEST_METACOPY"
+// childEnv marks the process of TestSlowOptions that does the work, with the options.
+const childEnv = "BUILDAH_TEST_OPTIONS"
 
-// TestMetacopy runs in a process of its own: the storage library decides only
-// once whether its diffs are native.
-func TestMetacopy(t *testing.T) {
+// TestSlowOptions runs each case in a process of its own: the storage library
+// decides only once whether its diffs are native.
+func TestSlowOptions(t *testing.T) {
 	t.Parallel()
-	if os.Getenv(childEnv) == "" {
-		cmd := exec.Command("/proc/self/exe", "-test.run=^TestMetacopy$", "-test.v")
-		cmd.Env = append(os.Environ(), childEnv+"=1")
-		out, err := cmd.CombinedOutput()
-		if strings.Contains(string(out), "--- SKIP") {
-			t.Skipf("%s", out)
-		}
-		if err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
+	if options := os.Getenv(childEnv); options != "" {
+		freezeSlowly(t, strings.Fields(options))
 		return
 	}
-	s := newStore(t, "overlay", "overlay.mountopt=metacopy=on")
+	for _, options := range []string{
+		"overlay.mountopt=metacopy=on",
+		"overlay.mountopt=redirect_dir=on",
+		"overlay.ignore_chown_errors=true",
+		"overlay.mount_program=/usr/bin/fuse-overlayfs",
+		"overlay.force_mask=700 overlay.mount_program=/usr/bin/fuse-overlayfs",
+	} {
+		t.Run(options, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command("/proc/self/exe", "-test.run=^TestSlowOptions$", "-test.v")
+			cmd.Env = append(os.Environ(), childEnv+"="+options)
+			out, err := cmd.CombinedOutput()
+			if strings.Contains(string(out), "--- SKIP") {
+				t.Skipf("%s", out)
+			}
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// freezeSlowly wants the plain path, and the option named that is the reason.
+func freezeSlowly(t *testing.T, options []string) {
+	for _, o := range options {
+		if program, ok := strings.CutPrefix(o, "overlay.mount_program="); ok {
+			if _, err := os.Stat(program); err != nil {
+				t.Skip(err)
+			}
+			if _, err := os.Stat("/dev/fuse"); err != nil {
+				t.Skip(err)
+			}
+		}
+	}
+	s := newStore(t, "overlay", options...)
 	base := image(t, s, baseTree(t))
 	c, err := s.CreateContainer(store.NewContainer{NameHint: "c", ImageID: base})
 	must(t, err)
 	edit(t, s, c.ID, func(root string) { must(t, os.Chmod(root+"/full/a", 0o640)) })
-	l, err := Freeze(t.Context(), s, c.ID, Options{Owned: true})
-	must(t, err)
-	if l.Path != PathPlain {
-		t.Errorf("made by %q", l.Path)
+	for _, owned := range []bool{true, false} {
+		l, err := Freeze(t.Context(), s, c.ID, Options{Owned: owned})
+		must(t, err)
+		if l.Path != PathPlain || l.Slow != options[0] {
+			t.Errorf("made by %q, because of %q", l.Path, l.Slow)
+		}
+		checkChmod(t, s, l)
 	}
-	checkChmod(t, s, l)
 }
 
 // checkChmod wants the file full/a with its content.

@@ -21,16 +21,16 @@ import (
 // on: all that every driver has, and what tells the truth about an upper
 // directory that refers to lower ones.
 func (f *freezer) fromMerged(ctx context.Context, w *walker) (err error) {
-	merged, err := f.store.Mount(f.container.ID, f.container.MountLabel)
-	if err != nil {
-		return err
-	}
-	defer func() { _, undo := f.store.Unmount(f.container.ID); err = errors.Join(err, undo) }()
-	base, ids, done, err := f.mountParent()
+	merged, done, err := f.store.Use(f.container.ID, f.container.MountLabel)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	base, ids, doneBase, err := f.mountParent()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, doneBase()) }()
 	w.ids = idtools.NewIDMappingsFromMaps(f.layer.UIDMap, f.layer.GIDMap)
 	changes, err := archive.ChangesDirs(merged, w.ids, base, ids)
 	if err != nil {
@@ -54,21 +54,22 @@ func (f *freezer) fromMerged(ctx context.Context, w *walker) (err error) {
 	return l.write(ctx)
 }
 
-// mountParent mounts what the container stands on: an empty directory when it is scratch.
+// mountParent mounts what the container stands on, only to be read: an upper
+// directory is marked by being one. It is an empty directory when it is scratch.
 func (f *freezer) mountParent() (path string, ids *idtools.IDMappings, done func() error, err error) {
 	raw := f.store.Raw()
-	if f.layer.Parent == "" {
+	if f.parent == "" {
 		dir, err := os.MkdirTemp(f.store.RunRoot(), "buildah-empty-")
 		return dir, &idtools.IDMappings{}, func() error { return os.Remove(dir) }, err
 	}
-	layer, err := raw.Layer(f.layer.Parent)
+	layer, err := raw.Layer(f.parent)
 	if err == nil {
-		path, err = raw.Mount(layer.ID, "")
+		path, err = raw.MountImage(f.container.ImageID, []string{"ro"}, "")
 	}
 	if err != nil {
 		return "", nil, nil, fmt.Errorf("mounting the base of %q: %w", f.container.ID, err)
 	}
-	done = func() error { _, err := raw.Unmount(layer.ID, false); return err }
+	done = func() error { _, err := raw.UnmountImage(f.container.ImageID, false); return err }
 	return path, idtools.NewIDMappingsFromMaps(layer.UIDMap, layer.GIDMap), done, nil
 }
 
