@@ -252,6 +252,27 @@ func TestDigestTellsWhatMatters(t *testing.T) {
 	}
 }
 
+func TestDigestOfLinksIsNotAboutTheDestination(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	src := t.TempDir()
+	plant(t, src, "d/one")
+	if err := os.Link(filepath.Join(src, "d/one"), filepath.Join(src, "d/two")); err != nil {
+		t.Fatal(err)
+	}
+	digests := map[string]bool{}
+	for _, dest := range []string{"/x", "/y/z", "/x"} {
+		result, err := Copy(t.Context(), Target{Root: openRoot(t, t.TempDir()), Path: dest}, openRoot(t, src), []string{"d"}, CopyOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests[result.Digest] = true
+	}
+	if len(digests) != 1 {
+		t.Errorf("the same files have the digests %v", digests)
+	}
+}
+
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

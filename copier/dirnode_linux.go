@@ -143,6 +143,7 @@ func (r *run) onDisk(o Owner) (*Owner, error) {
 // firstLink is the copy of a file that has further names in the source.
 type firstLink struct {
 	where string
+	name  string // for the digest, which knows nothing of destinations
 	made  unix.Stat_t
 }
 

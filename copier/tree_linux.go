@@ -100,14 +100,14 @@ func (r *run) linked(ctx context.Context, j *job, st *unix.Stat_t) error {
 		}
 		if done {
 			r.files.Add(1)
-			j.entry.typ, j.entry.link = 'h', first.where
+			j.entry.typ, j.entry.link = 'h', first.name
 			return r.emit(ctx, j.entry)
 		}
 	}
 	if err := r.walker.file(ctx, j); err != nil {
 		return fmt.Errorf("copying %q to %q: %w", j.entry.path, j.dir.where+"/"+j.name, err)
 	}
-	made := firstLink{where: path.Join(j.dir.where, j.name)}
+	made := firstLink{where: path.Join(j.dir.where, j.name), name: fmt.Sprintf("%d:%s", j.entry.item, j.entry.path)}
 	if err := fstatat(j.dir.dst, j.name, &made.made); err != nil {
 		return err
 	}
