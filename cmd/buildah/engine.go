@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/docker/go-units"
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/compress"
 	"github.com/projectatomic/buildah/internal/containersconf"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/store"
@@ -52,6 +54,10 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	if e.Images, err = p.client(st, temp); err != nil {
 		return err
 	}
+	if e.Images.Budget, err = p.compressionBudget(conf); err != nil {
+		return err
+	}
+	e.Images.System.ParallelCopies = conf.ImageParallelCopies
 	defer func() { err = errors.Join(err, e.Close()) }()
 	return work(e)
 }
@@ -152,6 +158,27 @@ func (p *program) client(st *store.Store, temp string) (*transfer.Client, error)
 		c.Prompt = p.ask
 	}
 	return c, nil
+}
+
+// compressionBudget is the memory for compressing layers: as the flag says, else as
+// containers.conf does.
+func (p *program) compressionBudget(conf containersconf.Config) (*compress.Budget, error) {
+	size := p.global.compressionMemory
+	if size == 0 && conf.CompressionMemory != "" {
+		var err error
+		if size, err = compressionMemory(conf.CompressionMemory); err != nil {
+			return nil, fmt.Errorf("reading compression_memory of containers.conf: %w", err)
+		}
+	}
+	return compress.NewBudget(size), nil
+}
+
+func compressionMemory(text string) (int64, error) {
+	size, err := units.RAMInBytes(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a size", text)
+	}
+	return size, compress.CheckMemory(size)
 }
 
 // report shows the progress of transfers on standard error, unless quiet.

@@ -20,7 +20,9 @@ type globals struct {
 	uidMap, gidMap []string
 	mountsFile     string
 	cgroupManager  string
-	log            logFlags
+
+	compressionMemory int64 // bytes; 0 as containers.conf says
+	log               logFlags
 }
 
 type logFlags struct {
@@ -40,6 +42,10 @@ func (p *program) globalFlags() []cli.Flag {
 			g.cgroupManager = s
 			return nil
 		}),
+		newOption("compression-memory", "SIZE", "memory that compressing layers may take, with unit b, k, m or g", func(s string) (err error) {
+			g.compressionMemory, err = compressionMemory(s)
+			return err
+		}).shows("32m"),
 		textOption("cpu-profile", "FILE", &g.log.cpuProfile, "write a CPU profile to FILE").hide(),
 		textOption("default-mounts-file", "FILE", &g.mountsFile, "read mounts.conf from FILE in new containers").hide(),
 		boolOption("debug", &g.log.debug, "the same as --log-level=debug").hide(),

@@ -5,8 +5,10 @@ package compress
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
+	"github.com/docker/go-units"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -15,6 +17,14 @@ const DefaultMemory = 32 << 20
 
 // MinMemory is the smallest budget, in bytes: one block at a time.
 const MinMemory = 4 << 20
+
+// CheckMemory refuses budgets that are too small to work with.
+func CheckMemory(bytes int64) error {
+	if bytes < MinMemory {
+		return fmt.Errorf("%s is too little for compressing: it takes at least %s", units.BytesSize(float64(bytes)), units.BytesSize(MinMemory))
+	}
+	return nil
+}
 
 // Budget is the memory that all streams of a process may take together. It is
 // safe for use by several goroutines. A stream that gets none waits for others.

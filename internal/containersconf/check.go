@@ -94,6 +94,11 @@ func (e *Engine) check() error {
 	if e.Retry < 0 || e.ImageParallelCopies < 0 {
 		errs = append(errs, fmt.Errorf("retry and image_parallel_copies: %d and %d must not be negative", e.Retry, e.ImageParallelCopies))
 	}
+	if e.CompressionMemory != "" {
+		if _, err := units.RAMInBytes(e.CompressionMemory); err != nil {
+			errs = append(errs, fmt.Errorf("compression_memory: %w", err))
+		}
+	}
 	if text := e.RetryDelayText; text != "" {
 		delay, err := time.ParseDuration(text)
 		if err != nil || delay < 0 {

@@ -59,6 +59,7 @@ type Engine struct {
 	CgroupManager       string              `toml:"cgroup_manager"`     // "systemd" or "cgroupfs"
 	CompressionFormat   string              `toml:"compression_format"` // "" means gzip
 	CompressionLevel    *int                `toml:"compression_level"`  // nil means the format's own
+	CompressionMemory   string              `toml:"compression_memory"` // with a unit; ours alone; "" means our default
 	Env                 List                `toml:"env"`                // KEY=VALUE, for our own process
 	HelperBinariesDir   List                `toml:"helper_binaries_dir"`
 	ImageCopyTmpDir     string              `toml:"image_copy_tmp_dir"` // absolute, or "storage"

@@ -122,6 +122,7 @@ nobody_knows = { x = 1 }
 retry = 7
 retry_delay = ""
 compression_level = 0
+compression_memory = "64m"
 runtime = "mine"
 [engine.runtimes]
 mine = ["/opt/mine"]
@@ -149,7 +150,7 @@ other = ["/opt/other"]
 	want.DefaultUlimits, want.DNSServers, want.Volumes = List{"nofile=10:20"}, List{"8.8.8.8"}, List{"/a:/a", "/b:/b"}
 	want.IPCNS, want.ContainerNameAsHostname = "host", true
 	want.Retry, want.RetryDelay, want.RetryDelayText, want.Runtime, want.Env = 7, 2*time.Second, "2s", "mine", List{"A=1"}
-	want.CompressionLevel = new(int)
+	want.CompressionLevel, want.CompressionMemory = new(int), "64m"
 	want.Runtimes["mine"], want.Runtimes["other"] = []string{"/opt/mine"}, []string{"/opt/other"}
 	want.HelperBinariesDir = append(List{"/helpers"}, want.HelperBinariesDir...)
 	want.Files = c.Files
@@ -186,6 +187,7 @@ func TestRefused(t *testing.T) {
 		{"relative tmp", "[engine]\nimage_copy_tmp_dir = \"x\"\n", "image_copy_tmp_dir"},
 		{"delay", "[engine]\nretry_delay = \"-1s\"\n", "retry_delay"},
 		{"pull policy", "[engine]\npull_policy = \"perhaps\"\n", "pull_policy"},
+		{"compression_memory", "[engine]\ncompression_memory = \"lots\"\n", "compression_memory"},
 		{"negative", "[engine]\nretry = -1\n", "retry"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -6,10 +6,14 @@ import (
 
 	"github.com/containers/ocicrypt/config"
 	"github.com/containers/ocicrypt/helpers"
+	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/copy"
+	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/pkg/blobcache"
 	istorage "go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
 )
 
 // openedReference hands out a source that is open already, once, so that the
@@ -96,11 +100,44 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 	if err != nil {
 		return Pulled{}, fmt.Errorf("finding the image in the store: %w", err)
 	}
+	j.remember(img, dest.DockerReference(), src.Transport().Name())
 	p := Pulled{ID: img.ID, ManifestDigest: img.Digest, Warnings: j.c.mismatch(img.ID, j.o.Platform)}
 	if named := dest.DockerReference(); named != nil {
 		p.Name = named.String()
 	}
 	return p, nil
+}
+
+// remember notes from where the blobs of an image came, so that they need not be
+// made again for another repository of that registry.
+func (j *pullJob) remember(img *storage.Image, from reference.Named, transport string) {
+	if transport != registryTransport || from == nil {
+		return
+	}
+	raw := j.c.Store.Raw()
+	data, err := raw.ImageBigData(img.ID, storage.ImageDigestBigDataKey)
+	if err != nil {
+		return
+	}
+	m, err := manifest.FromBlob(data, manifest.GuessMIMEType(data))
+	if err != nil {
+		return
+	}
+	fetched := map[digest.Digest]bool{}
+	for _, l := range m.LayerInfos() {
+		fetched[l.Digest] = true
+	}
+	for id := img.TopLayer; id != ""; {
+		layer, err := raw.Layer(id)
+		if err != nil {
+			return
+		}
+		// A layer that was there before may have come as another blob.
+		if b, ok := original(layer); ok && fetched[b.Digest] {
+			newLedger(j.c.Store).note(layer.UncompressedDigest, b, from.Name())
+		}
+		id = layer.Parent
+	}
 }
 
 // decryption makes the library's configuration of keys; nil without keys.
