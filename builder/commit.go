@@ -165,10 +165,14 @@ func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
 			lo.Extra = func(w *tar.Writer, clamp func(time.Time) time.Time) error { return writeAddFiles(w, o.AddFiles, clamp) }
 		}
 	}
+	if err := b.sweepStubs(); err != nil {
+		return State{}, err
+	}
 	layer, err := freeze(ctx, b.engine.Store, b.ID(), lo)
 	if err != nil {
 		return State{}, err
 	}
+	b.engine.hintSlow(layer)
 	st.push(layer, o.Squash)
 	if len(o.AddFiles) == 0 || o.Squash {
 		return st, nil

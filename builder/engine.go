@@ -25,6 +25,7 @@ type Engine struct {
 
 	networkWarning sync.Once // about the missing private network
 	chrootNotice   sync.Once // about the missing OCI runtime
+	slowNotice     sync.Once // about the setting that makes commits slow
 	runners        runners
 	owner          owner // of the containers that only the interpreter knows
 }

@@ -24,6 +24,7 @@ type Stubs struct {
 	recordDir string
 	made      []store.Stub // outermost first
 	record    string       // the file that lists them; "" when there are none
+	lock      *os.File     // of the record, as long as we live
 }
 
 // MakeTargets makes what is missing for the destinations of mounts, which come
@@ -38,6 +39,9 @@ func MakeTargets(root *copier.Root, mounts []specs.Mount, recordDir string, owne
 		return nil, fmt.Errorf("making mount targets: %w", err)
 	}
 	defer unlock()
+	if err := sweep(root, recordDir); err != nil {
+		return nil, fmt.Errorf("making mount targets: %w", err)
+	}
 	known, err := store.ReadStubs(recordDir, store.StubMade)
 	if err != nil {
 		return nil, fmt.Errorf("making mount targets: %w", err)
@@ -54,6 +58,9 @@ func MakeTargets(root *copier.Root, mounts []specs.Mount, recordDir string, owne
 	}
 	if s.record, err = store.WriteStubs(recordDir, store.StubMade, p.made); err != nil {
 		return nil, err
+	}
+	if s.lock, err = lockRecord(s.record); err != nil {
+		return nil, errors.Join(fmt.Errorf("making mount targets: %w", err), s.clean())
 	}
 	if err := p.recordParents(recordDir); err == nil {
 		err = p.makeAll()
@@ -268,6 +275,9 @@ func (s *Stubs) clean() error {
 		return fmt.Errorf("removing mount targets: %w", err)
 	}
 	s.record = ""
+	if s.lock != nil {
+		return s.lock.Close()
+	}
 	return nil
 }
 

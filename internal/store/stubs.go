@@ -82,7 +82,7 @@ func ReadStubs(recordDir string, kind StubKind) ([]Stub, error) {
 		if e.Name()[0] == '.' || !e.Type().IsRegular() {
 			continue
 		}
-		stubs, err := readStubFile(filepath.Join(dir, e.Name()))
+		stubs, err := ReadStubFile(filepath.Join(dir, e.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // its run has ended
 		}
@@ -94,7 +94,8 @@ func ReadStubs(recordDir string, kind StubKind) ([]Stub, error) {
 	return all, nil
 }
 
-func readStubFile(path string) ([]Stub, error) {
+// ReadStubFile reads one list.
+func ReadStubFile(path string) ([]Stub, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
