@@ -116,6 +116,21 @@ load helpers
   buildah run --mount type=cache,dst=/c "$ctr" ls /c; is "$output" ""
 }
 
+@test "run: a signal to us ends the command, and gives 1" {
+  from_base
+  check() {
+    "$BUILDAH_BINARY" --root "$T/root" --runroot "$T/run" run "$ctr" sleep 4323 3>&- 2>"$T/stderr" &
+    pid=$!
+    for _ in $(seq 50); do pgrep -fx '(/bin/)?sleep 4323' >/dev/null && break; sleep 0.1; done
+    kill "-$1" $pid
+    status=0; wait $pid || status=$?
+    is "$status" 1
+    is "$(wc -l <"$T/stderr")" 1
+    ! pgrep -fx '(/bin/)?sleep 4323'
+  }
+  for signal in TERM HUP; do each_isolation check $signal; done
+}
+
 @test "run: a command that fails says so in one line" {
   from_base
   each_isolation buildah 5 run "$ctr" sh -c 'exit 5'
