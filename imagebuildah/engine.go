@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
@@ -150,6 +151,7 @@ func (s *session) MakeDir(ctx context.Context, path, owner string) error {
 func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptions) (builder.Committed, error) {
 	var done builder.Committed
 	var err error
+	had := maps.Clone(s.Image().OCI.Config.Labels)
 	if s.changed || o.Squash {
 		if err := s.open(ctx); err != nil {
 			return done, err
@@ -168,6 +170,12 @@ func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptio
 	}
 	s.b, s.changed = nil, false // deleted, or left behind as asked for
 	s.st = done.State
+	for _, text := range o.Metadata.LayerLabels {
+		key, _ := imageconfig.KeyValue(text)
+		if _, own := had[key]; !own {
+			s.st.Image.UnsetLabel(key) // it is about that image, not about those on top of it
+		}
+	}
 	s.st.ImageName = "" // the next entry of the history does not stand on a name
 	return done, s.refresh(done)
 }

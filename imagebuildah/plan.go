@@ -326,15 +326,22 @@ func (p *plan) mark(at int) {
 	}
 }
 
+// variables are those of an ENV that an option adds.
+func (in *instruction) variables() []string {
+	var env []string
+	for _, kv := range in.pairs {
+		if in.verb() == "ENV" {
+			env = append(env, kv.key+"="+kv.value)
+		}
+	}
+	return env
+}
+
 // references gives the stages that a step names. The variables of the base image
 // are not known here, so what they say is only found when the step runs.
 func (p *plan) references(in *instruction, vars *variables, sc *scope, before int) []int {
-	if in.verb() == "ENV" {
-		for _, kv := range in.pairs {
-			vars.env = append(vars.env, kv.key+"="+kv.value)
-		}
-	}
 	if in.pairs != nil {
+		vars.env = append(vars.env, in.variables()...)
 		return nil
 	}
 	cmd, err := in.expanded(*vars)

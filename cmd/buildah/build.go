@@ -136,7 +136,7 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 	}
 	o.Source.Fetch.CPPFlags = append(o.Source.Fetch.CPPFlags, f.source.cppFlags...)
 	o.Tags = f.result.tags
-	f.settleStages(p, &o)
+	f.settleStages(&o)
 	if o.Exports, err = f.result.exports(p.stdout); err != nil {
 		return o, err
 	}
@@ -161,7 +161,7 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 }
 
 // settleStages fills what is about the Dockerfile.
-func (f *buildFlags) settleStages(p *program, o *imagebuildah.Options) {
+func (f *buildFlags) settleStages(o *imagebuildah.Options) {
 	o.Stages = imagebuildah.Stages{Target: f.source.target, All: !f.source.skipUnused}
 	o.Overrides = imagebuildah.Overrides{
 		From: f.source.from, Env: callersVariables(f.overrides.env, os.Environ()), Labels: f.result.labels,

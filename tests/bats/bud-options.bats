@@ -154,3 +154,56 @@ ENV C=1'
   # Base, RUN and the result.
   buildah images -a -q; is "$(wc -l <<<"$output")" 3
 }
+
+@test "bud options: platforms in part and with a variant" {
+  base busybox
+  dockerfile <<'D'
+FROM --platform=$BUILDPLATFORM docker.io/library/busybox
+ARG TARGETPLATFORM
+RUN echo "for $TARGETPLATFORM"
+D
+  buildah bud --os linux "$T/context"; says "for linux/$(dpkg --print-architecture)"; says_not level=warning
+  buildah bud -t other --platform linux/s390x "$T/context"; says "for linux/s390x"
+  config_of other .OCIv1.architecture; is "$output" '"s390x"'
+  dockerfile <<<'FROM docker.io/library/busybox'
+  buildah bud --platform linux/amd64/v2 "$T/context"; says "does not match the expected platform (linux/amd64/v2)"
+  dockerfile <<<'FROM --platform=freebsd/arm64/v8 scratch
+COPY Dockerfile /'
+  buildah bud -q -t bsd "$T/context"
+  config_of bsd '[.OCIv1.os, .OCIv1.architecture, .OCIv1.variant]'; is "$output" '["freebsd","arm64","v8"]'
+}
+
+@test "bud options: with a fixed time, archives are the same every time" {
+  base busybox
+  dockerfile <<<'FROM docker.io/library/busybox
+RUN hostname >/name; date >/date; rm /date
+COPY Dockerfile /'
+  local flags
+  for flags in "--timestamp 40" "--source-date-epoch 40 --rewrite-timestamp" "--build-arg SOURCE_DATE_EPOCH=40 --rewrite-timestamp"; do
+    # shellcheck disable=SC2086 # several flags
+    buildah bud -q $flags -t "oci-archive:$T/1.tar" "$T/context"; first=$output
+    sleep 1.1
+    # shellcheck disable=SC2086
+    buildah bud -q $flags -t "oci-archive:$T/2.tar" "$T/context"
+    is "$output" "$first"
+    cmp "$T/1.tar" "$T/2.tar"
+  done
+  buildah 125 bud --timestamp 1 --source-date-epoch 1 "$T/context"
+  says "would be ambiguous"
+}
+
+@test "bud options: --layer-label is for images on the way" {
+  base busybox
+  dockerfile <<<'FROM docker.io/library/busybox
+RUN touch /x
+RUN touch /y'
+  buildah bud -q --layers --layer-label step=1 -t labelled "$T/context"
+  config_of labelled .OCIv1.config.Labels.step; is "$output" null
+
+  buildah images -a --json
+  local id found=
+  for id in $(jq -r '.[] | select(.names == null) | .id' <<<"$output"); do
+    config_of "$id" .OCIv1.config.Labels.step; found=$found$output
+  done
+  is "$found" '"1"'
+}
