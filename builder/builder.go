@@ -149,6 +149,16 @@ func (b *Builder) Remove(ctx context.Context, force bool) error {
 	return b.Delete(ctx)
 }
 
+// Discard removes a container whose record cannot be used, by name or ID, and
+// gives its ID.
+func (e *Engine) Discard(nameOrID string) (string, error) {
+	c, err := e.Store.Container(nameOrID)
+	if err != nil {
+		return "", err
+	}
+	return c.ID, e.deleteContainer(c.ID, nameOrID)
+}
+
 // Delete unmounts the container and removes it with everything in it.
 func (b *Builder) Delete(_ context.Context) error {
 	return b.engine.deleteContainer(b.ID(), b.Name())

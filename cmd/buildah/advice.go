@@ -53,6 +53,8 @@ func advice(err error) (status int, hints []string) {
 		}
 	case errors.Is(err, builder.ErrNotFound):
 		hints = append(hints, "`buildah containers` lists the working containers")
+	case errors.Is(err, builder.ErrBadRecord):
+		hints = append(hints, "`buildah rm --force` removes the container")
 	case errors.Is(err, builder.ErrMounted):
 		hints = append(hints, "`buildah umount` it first, or use --force")
 	case errors.Is(err, builder.ErrImageUnknown):

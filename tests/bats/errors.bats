@@ -136,6 +136,9 @@ load helpers
     one_line_error
     is "$(cat "$file")" "$content"
   done
+  buildah 125 rm damaged; says "rm --force"
+  buildah rm --force damaged
+  store_is_clean
 }
 
 @test "errors: a command's own status is passed on" {
