@@ -58,6 +58,7 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 		return err
 	}
 	e.Images.System.ParallelCopies = conf.ImageParallelCopies
+	e.Images.SweepTemp()
 	defer func() { err = errors.Join(err, e.Close()) }()
 	return work(e)
 }

@@ -15,6 +15,7 @@ type Fault struct {
 	Status   int    // answer with this status
 	Drop     bool   // close the connection without an answer
 	Truncate int    // close the connection after this many bytes of the body
+	Hold     bool   // with Truncate: keep the connection open until the client gives up
 
 	used int
 }
@@ -58,9 +59,12 @@ func (f *Fault) answer(w http.ResponseWriter) bool {
 	return false
 }
 
-func (f *Fault) wrap(w http.ResponseWriter) http.ResponseWriter {
+func (f *Fault) wrap(w http.ResponseWriter, q *http.Request) http.ResponseWriter {
 	if f.Truncate == 0 {
 		return w
+	}
+	if f.Hold {
+		return &truncatingWriter{ResponseWriter: w, left: f.Truncate, hold: q.Context().Done()}
 	}
 	return &truncatingWriter{ResponseWriter: w, left: f.Truncate}
 }
@@ -69,6 +73,7 @@ func (f *Fault) wrap(w http.ResponseWriter) http.ResponseWriter {
 type truncatingWriter struct {
 	http.ResponseWriter
 	left int
+	hold <-chan struct{} // nil, or closed when the client is gone
 }
 
 func (w *truncatingWriter) Write(p []byte) (int, error) {
@@ -78,6 +83,9 @@ func (w *truncatingWriter) Write(p []byte) (int, error) {
 	}
 	_, _ = w.ResponseWriter.Write(p[:w.left])
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
+	if w.hold != nil {
+		<-w.hold
+	}
 	panic(http.ErrAbortHandler)
 }
 

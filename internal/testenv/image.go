@@ -100,6 +100,34 @@ func BaseImage(t testing.TB, s *store.Store, name string, files Files, edits ...
 	return image
 }
 
+// LayeredImage is BaseImage with several layers, the first one first.
+func LayeredImage(t testing.TB, s *store.Store, name string, layers ...Files) string {
+	t.Helper()
+	var diffIDs []digest.Digest
+	var descriptors []imgspec.Descriptor
+	top := ""
+	for _, files := range layers {
+		tar := Tar(t, files)
+		layer, _, err := s.Raw().PutLayer("", top, nil, "", false, nil, bytes.NewReader(tar))
+		if err != nil {
+			t.Fatalf("writing a layer: %v", err)
+		}
+		top = layer.ID
+		d := descriptor(imgspec.MediaTypeImageLayer, tar)
+		diffIDs, descriptors = append(diffIDs, d.Digest), append(descriptors, d)
+	}
+	p := build(t, nil, false, []Edit{func(img *imgspec.Image) { img.RootFS.DiffIDs = diffIDs }})
+	m := encode(t, imgspec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: imgspec.MediaTypeImageManifest,
+		Config: descriptor(imgspec.MediaTypeImageConfig, p.config), Layers: descriptors,
+	})
+	id, err := s.CreateImage(store.NewImage{Config: p.config, Manifest: m, TopLayer: top, Names: []string{name}, Created: epoch()})
+	if err != nil {
+		t.Fatalf("writing an image: %v", err)
+	}
+	return id
+}
+
 // AddImage puts an image with one compressed layer into the registry.
 func (r *Registry) AddImage(t testing.TB, repo, tag string, files Files, edits ...Edit) digest.Digest {
 	t.Helper()

@@ -141,6 +141,13 @@ func (r *Registry) Blob(repo string, d digest.Digest) []byte {
 	return r.repo(repo).blobs[d]
 }
 
+// DropBlob removes a blob of a repository, as a registry that tidies up does.
+func (r *Registry) DropBlob(repo string, d digest.Digest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.repo(repo).blobs, d)
+}
+
 func (r *Registry) repo(name string) *repository {
 	if r.repos[name] == nil {
 		r.repos[name] = &repository{
@@ -183,7 +190,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	defer func() { r.note(q, rec.status) }() // also when a fault has cut the connection
 	w = rec
 	if f := r.takeFault(q); f != nil {
-		w = f.wrap(w)
+		w = f.wrap(w, q)
 		if f.answer(w) {
 			return
 		}

@@ -86,6 +86,12 @@ func (c *Client) pull(ctx context.Context, image string, o PullOptions) (Pulled,
 	}
 	j := &pullJob{c: c, o: o, sys: sys}
 	defer j.close()
+	temp, remove, err := c.tempDir(ctx)
+	if err != nil {
+		return Pulled{}, err
+	}
+	defer remove()
+	sys.BigFilesTemporaryDir = temp
 	switch {
 	case t == nil:
 		return j.byName(ctx, image)

@@ -91,6 +91,12 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 	if sys, err = c.permit(sys, ref); err != nil {
 		return Pushed{}, err
 	}
+	temp, remove, err := c.tempDir(ctx)
+	if err != nil {
+		return Pushed{}, err
+	}
+	defer remove()
+	sys.BigFilesTemporaryDir = temp
 	policy, err := pushPolicy(sys)
 	if err != nil {
 		return Pushed{}, err
