@@ -31,6 +31,9 @@ func checkImage(name string) error {
 		return fmt.Errorf("unexpected container image transport %q in %q: fetch the image first with `buildah pull`, and write the name or the ID that it has in the store",
 			transport, name)
 	}
+	if _, path, _, ok := cutImage(name); ok && escapes(path) {
+		return fmt.Errorf("image %q: %w: files of the build context are possible only", name, copier.ErrEscapes)
+	}
 	return nil
 }
 
@@ -88,9 +91,6 @@ func (e *shownError) Unwrap() error { return e.err }
 
 // takeOut copies a file or a directory of the context to dir/image.
 func (b *build) takeOut(ctx context.Context, path, dir string) error {
-	if escapes(path) {
-		return fmt.Errorf("%w: %q", copier.ErrEscapes, path)
-	}
 	to, err := copier.OpenRoot(dir)
 	if err != nil {
 		return err

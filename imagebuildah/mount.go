@@ -25,6 +25,9 @@ var mountKeys = map[string]bool{
 	"shared": false, "rshared": false, "private": false, "rprivate": false, "slave": false, "rslave": false,
 }
 
+// propagations are the values of bind-propagation.
+var propagations = []string{"shared", "rshared", "private", "rprivate", "slave", "rslave", "unbindable", "runbindable"}
+
 // parseMount checks the value of a --mount flag, expanded.
 func parseMount(text string) (mount, error) {
 	fields := strings.Split(text, ",")
@@ -56,6 +59,8 @@ func checkMountField(key, value string, given bool) error {
 		return fmt.Errorf("%s: must provide an argument for option", key)
 	case key == "from" && value == "":
 		return fmt.Errorf("%s points to an empty value", key)
+	case key == "bind-propagation" && !slices.Contains(propagations, value):
+		return fmt.Errorf("%s=%s: invalid mount option%s", key, value, didYouMean(value, slices.Clone(propagations)))
 	case key != "type":
 		return nil
 	}
