@@ -207,3 +207,21 @@ RUN touch /y'
   done
   is "$found" '"1"'
 }
+
+@test "bud options: errors of options leave nothing" {
+  base busybox
+  dockerfile <<<'FROM docker.io/library/busybox
+RUN touch /x'
+  buildah images -a -q; local before=$output
+  local words
+  for words in "--from UPPER" "--os-version" "--build-arg-file nosuch" "--ignorefile nosuch" "--jobs -1" "--format tar" \
+    "--platform a/b/c/d" "--platform linux/amd64 --os linux" "--timestamp x" "--isolation nosuch" "--pull --pull-never" "-f nosuch" "--target nosuch" \
+    "--authfile /nosuch" "--rm" "-t UPPER" "--network none --dns 1.1.1.1"; do
+    # shellcheck disable=SC2086 # several words
+    buildah 125 bud "$T/context" $words
+    one_line_error
+  done
+  buildah images -a -q; is "$output" "$before"
+  is "$(ls "$T/tmp")" ""
+  store_is_clean
+}
