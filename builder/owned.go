@@ -59,7 +59,7 @@ func (e *Engine) Close() error {
 	return errors.Join(err, os.Remove(e.owner.lock.Name()), e.owner.lock.Close())
 }
 
-// sweepAbandoned removes the containers of processes that have died.
+// sweepAbandoned removes the containers and the layers of processes that have died.
 func (e *Engine) sweepAbandoned() error {
 	containers, err := e.Store.Containers()
 	if err != nil {
@@ -75,6 +75,7 @@ func (e *Engine) sweepAbandoned() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, e.Store.DropUnclaimed())
 	return errors.Join(errs...)
 }
 

@@ -76,6 +76,9 @@ func (s *spool) fill(write func(io.Writer) error) error {
 // else can write to the spool, so its digest is not computed again.
 func (s *spool) put(ctx context.Context, st *store.Store, parent string) (Layer, error) {
 	l := Layer{ID: ChainID(parent, s.sum), DiffID: s.sum, Size: s.size, Parent: parent, Path: PathPlain}
+	if err := st.Claim(l.ID); err != nil { // until an image names it
+		return Layer{}, err
+	}
 	unlock, err := st.LockLayer(l.ID)
 	if err != nil {
 		return Layer{}, err

@@ -125,6 +125,9 @@ func (f *freezer) apply(out *drivers.DriverWithDifferOutput, how string) (Layer,
 		ID: ChainID(f.parent, out.UncompressedDigest), DiffID: out.UncompressedDigest, Size: out.Size,
 		Parent: f.parent, Path: how,
 	}
+	if err := f.store.Claim(l.ID); err != nil { // until an image names it
+		return Layer{}, err
+	}
 	unlock, err := f.store.LockLayer(l.ID)
 	if err != nil {
 		return Layer{}, err

@@ -11,6 +11,7 @@ import (
 
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/idtools"
+	"go.podman.io/storage/pkg/stringid"
 	"golang.org/x/sys/unix"
 )
 
@@ -98,7 +99,12 @@ func (s *Store) CreateContainer(o NewContainer) (Container, error) {
 		opts.Flags = map[string]any{"Volatile": true}
 	}
 	for try, limit := 0, 10; ; try, limit = try+1, limit*10 {
-		c, err := s.raw.CreateContainer("", []string{name}, image, "", o.Metadata, &opts)
+		layer := stringid.GenerateRandomID()
+		if err := s.Claim(layer); err != nil {
+			return Container{}, fmt.Errorf("creating container %q: %w", name, err)
+		}
+		c, err := s.raw.CreateContainer("", []string{name}, image, layer, o.Metadata, &opts)
+		s.Release(layer)
 		switch {
 		case err == nil:
 			return fromRaw(c), nil

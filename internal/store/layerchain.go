@@ -71,21 +71,33 @@ func (s *Store) LayerParents() (map[string]string, error) {
 // DropLayer removes a layer that nothing needs. One that an image, a container or
 // another layer stands on, or that is gone already, is left as it is.
 func (s *Store) DropLayer(id string) error {
+	defer s.Release(id)
+	_, err := s.dropUnreferenced(id, func() bool { return false })
+	return err
+}
+
+// dropUnreferenced removes a layer if it can. It is false for one that only waits
+// for the layers above it to go. spare is asked under the lock of the layer.
+func (s *Store) dropUnreferenced(id string, spare func() bool) (settled bool, err error) {
 	unlock, err := s.LockLayer(id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer unlock()
+	if spare() {
+		return true, nil
+	}
 	err = s.raw.DeleteLayer(id)
-	for _, fine := range []error{
-		storage.ErrLayerHasChildren, storage.ErrLayerUsedByImage, storage.ErrLayerUsedByContainer, storage.ErrNotALayer, storage.ErrLayerUnknown,
-	} {
+	if errors.Is(err, storage.ErrLayerHasChildren) {
+		return false, nil
+	}
+	for _, fine := range []error{storage.ErrLayerUsedByImage, storage.ErrLayerUsedByContainer, storage.ErrNotALayer, storage.ErrLayerUnknown} {
 		if errors.Is(err, fine) {
-			return nil
+			return true, nil
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("removing layer %q: %w", id, err)
+		return false, fmt.Errorf("removing layer %q: %w", id, err)
 	}
-	return nil
+	return true, nil
 }

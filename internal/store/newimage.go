@@ -44,6 +44,7 @@ func (s *Store) CreateImage(o NewImage) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("writing image %q: %w", id, err)
 	}
+	s.releaseChain(o.TopLayer)
 	if len(o.Names) == 0 {
 		return id, nil
 	}

@@ -48,7 +48,8 @@ type Store struct {
 	raw storage.Store
 
 	mu       sync.Mutex
-	detached map[string]bool // containers with an unmount that somebody held up
+	detached map[string]bool    // containers with an unmount that somebody held up
+	claims   map[string][]token // of layers
 }
 
 // Open opens the store, and makes it when there is none.
@@ -71,7 +72,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
 	}
-	return &Store{raw: raw, detached: map[string]bool{}}, nil
+	return &Store{raw: raw, detached: map[string]bool{}, claims: map[string][]token{}}, nil
 }
 
 // checkOverlayRoot refuses a place that overlay cannot mount from: the kernel

@@ -3,25 +3,18 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/moby/sys/mountinfo"
-	"golang.org/x/sys/unix"
 )
 
 // inUse is what the file of a use says while the use is counted. The file is
 // written after the mount and emptied before the unmount, so that whoever finds
 // it without its owner never gives back a use of somebody else.
 const inUse = "mounted"
-
-// use is the file of one use. Its owner holds a lock on it for as long as it lives.
-type use struct {
-	*os.File
-	path string // where others see it
-}
 
 // Use mounts a container for this process. Unlike one of Mount the use ends with
 // the process: when that is killed, the next call of [Store.DropDeadUses] gives it
@@ -30,19 +23,18 @@ func (s *Store) Use(id, label string) (path string, done func() error, err error
 	if err := s.DropDeadUses(id); err != nil {
 		return "", nil, err
 	}
-	u, err := s.newUse(id)
+	u, err := newToken(s.usesDir(id), "")
 	if err != nil {
 		return "", nil, fmt.Errorf("noting the use of container %q: %w", id, err)
 	}
-	end := func() error { return errors.Join(os.Remove(u.path), u.Close()) }
 	if path, err = s.Mount(id, label); err != nil {
-		return "", nil, errors.Join(err, end())
+		return "", nil, errors.Join(err, u.end())
 	}
 	_, noted := u.WriteString(inUse)
 	done = func() error {
 		cut := u.Truncate(0)
 		_, err := s.Unmount(id)
-		return errors.Join(err, cut, end())
+		return errors.Join(err, cut, u.end())
 	}
 	if noted != nil {
 		return "", nil, errors.Join(fmt.Errorf("noting the use of container %q: %w", id, noted), done())
@@ -52,27 +44,6 @@ func (s *Store) Use(id, label string) (path string, done func() error, err error
 
 func (s *Store) usesDir(id string) string {
 	return filepath.Join(s.RunRoot(), "buildah-locks", "uses", id)
-}
-
-// newUse makes the file of a use. It is locked before others can see it.
-func (s *Store) newUse(id string) (use, error) {
-	dir := s.usesDir(id)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return use{}, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(dir), ".use-")
-	if err != nil {
-		return use{}, err
-	}
-	u := use{File: f, path: filepath.Join(dir, strings.TrimPrefix(filepath.Base(f.Name()), "."))}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-	if err == nil {
-		err = os.Rename(f.Name(), u.path)
-	}
-	if err != nil {
-		return use{}, errors.Join(err, os.Remove(f.Name()), f.Close())
-	}
-	return u, nil
 }
 
 // DropDeadUses gives back the uses of a container's mount that processes had when
@@ -93,28 +64,18 @@ func (s *Store) DropDeadUses(id string) error {
 }
 
 func (s *Store) dropIfDead(id, path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	t, err := takeDead(path)
+	if t == nil {
 		return err
 	}
-	defer f.Close()
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return nil // it lives
+	said, err := io.ReadAll(io.LimitReader(t, int64(len(inUse))))
+	if err == nil {
+		err = t.Truncate(0)
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Nlink == 0 {
-		return err // somebody else has just done it
-	}
-	if err := f.Truncate(0); err != nil {
-		return err
-	}
-	if st.Size == int64(len(inUse)) {
+	if err == nil && string(said) == inUse {
 		_, err = s.Unmount(id)
 	}
-	return errors.Join(err, os.Remove(path))
+	return errors.Join(err, t.end())
 }
 
 // staleMounts is the number of uses that the store counts of a mount that is not
