@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Fault breaks requests on purpose. Exactly one of Status, Drop and Truncate is set.
+// Fault breaks requests on purpose. Exactly one of Status, Drop,
+// Truncate and Hold is set, or the last two.
 type Fault struct {
 	Method   string // "" matches every method
 	Path     string // matches paths that contain this
@@ -15,7 +16,7 @@ type Fault struct {
 	Status   int    // answer with this status
 	Drop     bool   // close the connection without an answer
 	Truncate int    // close the connection after this many bytes of the body
-	Hold     bool   // with Truncate: keep the connection open until the client gives up
+	Hold     bool   // say nothing (more) and keep the connection open until the client gives up
 
 	used int
 }
@@ -48,7 +49,12 @@ func (r *Registry) takeFault(q *http.Request) *Fault {
 }
 
 // answer is true when the fault has dealt with the request itself.
-func (f *Fault) answer(w http.ResponseWriter) bool {
+func (f *Fault) answer(w http.ResponseWriter, q *http.Request) bool {
+	if f.Hold && f.Truncate == 0 {
+		_, _ = io.Copy(io.Discard, q.Body) // else nobody sees that the client is gone
+		<-q.Context().Done()
+		panic(http.ErrAbortHandler)
+	}
 	if f.Drop {
 		panic(http.ErrAbortHandler) // the server closes the connection
 	}

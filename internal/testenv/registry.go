@@ -28,6 +28,7 @@ type Registry struct {
 	nextID   int
 	faults   []*Fault
 	requests []Request
+	begun    []Request // as they come; the status is not known yet
 	user     string
 	password string
 }
@@ -103,11 +104,24 @@ func (r *Registry) Count(method, part string) int {
 	return n
 }
 
+// Begun is Count for requests that may still be in work.
+func (r *Registry) Begun(method, part string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, q := range r.begun {
+		if q.Method == method && strings.Contains(q.Path, part) {
+			n++
+		}
+	}
+	return n
+}
+
 // ResetRequests forgets the requests seen so far.
 func (r *Registry) ResetRequests() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.requests = nil
+	r.requests, r.begun = nil, nil
 }
 
 // PutBlob stores a blob as if it had been uploaded.
@@ -187,11 +201,14 @@ func (r *Registry) findManifest(repo, name string) (storedManifest, digest.Diges
 // ServeHTTP answers one request, or breaks it as the tests have asked.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	rec := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+	r.mu.Lock()
+	r.begun = append(r.begun, Request{Method: q.Method, Path: q.URL.Path, UserAgent: q.UserAgent()})
+	r.mu.Unlock()
 	defer func() { r.note(q, rec.status) }() // also when a fault has cut the connection
 	w = rec
 	if f := r.takeFault(q); f != nil {
 		w = f.wrap(w, q)
-		if f.answer(w) {
+		if f.answer(w, q) {
 			return
 		}
 	}
