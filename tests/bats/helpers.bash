@@ -16,6 +16,7 @@ setup() {
 
 teardown() {
   cd /
+  stop_registry
   [ -x "$BUILDAH_BINARY" ] || return 0
   # Whatever a failed test left mounted goes, innermost first.
   awk -v at="$BATS_TEST_TMPDIR" 'index($5, at) == 1 {print $5}' /proc/self/mountinfo | sort -r |

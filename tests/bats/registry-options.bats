@@ -2,11 +2,6 @@
 # How registries are reached: credentials, certificates, compression, keys.
 load helpers
 
-teardown() {
-  [ -z "${REGISTRY_PID:-}" ] || kill "$REGISTRY_PID" 2>/dev/null || true
-  cd /
-  awk -v at="$BATS_TEST_TMPDIR" 'index($5, at) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r umount -l 2>/dev/null || true
-}
 
 # locked_registry serves a registry with TLS and a password (user:secret).
 locked_registry() {
