@@ -2,6 +2,7 @@ package imagebuildah
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/projectatomic/buildah/internal/suggest"
 )
@@ -9,6 +10,7 @@ import (
 // didYouMean ends a message with the word that was probably meant, if one of
 // those that are known is close.
 func didYouMean(word string, known []string) string {
+	slices.Sort(known) // some come from maps, and the same mistake gets the same answer
 	if near := suggest.Nearest(word, known); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}

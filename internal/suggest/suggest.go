@@ -2,24 +2,21 @@
 // you mean" of messages.
 package suggest
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // longest is the length from which nothing can have been meant.
 const longest = 64
 
 // Nearest gives the known word that was probably meant, whatever its case, or ""
 // when none is close: one slip for short words, two for longer ones. Of several
-// equally close ones it is the first in alphabetical order.
+// equally close ones it is the first.
 func Nearest(word string, known []string) string {
 	if len(word) > longest {
 		return ""
 	}
 	lower, best := strings.ToLower(word), ""
 	limit := 1 + min(1, len(word)/5)
-	for _, k := range slices.Sorted(slices.Values(known)) {
+	for _, k := range known {
 		if d := distance(lower, strings.ToLower(k)); d <= limit && k != word {
 			best, limit = k, d-1
 		}
