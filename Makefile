@@ -42,7 +42,7 @@ check: build
 lint:
 	@$(SETUP) build
 	@test -x $(LINTBIN) || { echo "lint: building golangci-lint (some minutes, once)"; GOFLAGS= $(GO) install $(LINT); }
-	$(LINTBIN) run
+	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINTBIN) run
 	$(GO) test -count=1 -run 'TestManual|TestHelp' ./cmd/buildah
 	shellcheck -x -S warning tests/*.sh tests/bats/*.bash examples/bash/*.sh .ci/run
 
