@@ -195,8 +195,14 @@ func TestJudge(t *testing.T) {
 		valid []int
 		fails bool
 	}{
-		{nil, nil, false}, {exit(3), nil, true}, {exit(3), []int{3}, false}, {exit(3), []int{0}, true}, {nil, []int{3}, true},
-		{nil, []int{0, 3}, false}, {other, []int{0}, true}, {&runner.ExitError{Code: 137, Signal: "KILL"}, []int{137}, true},
+		{nil, nil, false},
+		{exit(3), nil, true},
+		{exit(3), []int{3}, false},
+		{exit(3), []int{0}, true},
+		{nil, []int{3}, true},
+		{nil, []int{0, 3}, false},
+		{other, []int{0}, true},
+		{&runner.ExitError{Code: 137, Signal: "KILL"}, []int{137}, true},
 	} {
 		if err := judge(c.err, c.valid); (err != nil) != c.fails {
 			t.Errorf("judge(%v, %v) = %v", c.err, c.valid, err)
@@ -248,7 +254,9 @@ func TestRlimits(t *testing.T) {
 	b.record.CommonBuildOpts = &CommonOptions{Ulimit: []string{"core=0", "NOFILE=30", "stack=-1"}}
 	all := try(plan(b, RunOptions{}, IsolationOCI).rlimits())(t)
 	want := []specs.POSIXRlimit{
-		{Type: "RLIMIT_NOFILE", Soft: 10, Hard: 20}, {Type: "RLIMIT_CORE"}, {Type: "RLIMIT_NOFILE", Soft: 30, Hard: 30},
+		{Type: "RLIMIT_NOFILE", Soft: 10, Hard: 20},
+		{Type: "RLIMIT_CORE"},
+		{Type: "RLIMIT_NOFILE", Soft: 30, Hard: 30},
 		{Type: "RLIMIT_STACK", Soft: ^uint64(0), Hard: ^uint64(0)},
 	}
 	if diff := cmp.Diff(want, all); diff != "" {

@@ -48,7 +48,7 @@ func (p *program) runCommand() *cli.Command {
 				if exit := (*builder.ExitError)(nil); errors.As(err, &exit) {
 					err = fmt.Errorf("while running runtime: %w", err)
 				}
-				if err != nil && c.Context.Err() != nil { // the command was killed for a signal that we got
+				if err != nil && c.Err() != nil { // the command was killed for a signal that we got
 					err = statusError{status: statusStart, cause: err}
 				}
 				return err

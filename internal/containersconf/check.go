@@ -77,11 +77,7 @@ func checkDevice(device string) error {
 
 func (e *Engine) check() error {
 	var errs []error
-	for _, item := range e.Env {
-		if name, _, ok := strings.Cut(item, "="); !ok || name == "" {
-			errs = append(errs, fmt.Errorf("env: %q is not KEY=VALUE", item))
-		}
-	}
+	errs = append(errs, checkEnv(e.Env))
 	if !slices.Contains([]string{"systemd", "cgroupfs"}, e.CgroupManager) {
 		errs = append(errs, fmt.Errorf("cgroup_manager: %q is neither \"systemd\" nor \"cgroupfs\"", e.CgroupManager))
 	}
@@ -108,6 +104,16 @@ func (e *Engine) check() error {
 	}
 	if !slices.Contains([]string{"", "always", "missing", "never", "newer", "ifmissing", "notpresent", "ifnewer"}, strings.ToLower(e.PullPolicy)) {
 		errs = append(errs, fmt.Errorf("pull_policy: unsupported policy %q", e.PullPolicy))
+	}
+	return errors.Join(errs...)
+}
+
+func checkEnv(items []string) error {
+	var errs []error
+	for _, item := range items {
+		if name, _, ok := strings.Cut(item, "="); !ok || name == "" {
+			errs = append(errs, fmt.Errorf("env: %q is not KEY=VALUE", item))
+		}
 	}
 	return errors.Join(errs...)
 }

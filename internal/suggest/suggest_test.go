@@ -13,7 +13,7 @@ func TestNearest(t *testing.T) {
 		"copy":                    "COPY",
 		"comit":                   "commit",
 		"contaniers":              "containers",
-		"--nmae":                  "--name",
+		"--anme":                  "--name",
 		"x":                       "",
 		"":                        "",
 		"nothing":                 "",
