@@ -2,7 +2,6 @@ package copier
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 )
 
