@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"path"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -31,7 +32,7 @@ func (w *worker) work(ctx context.Context) error {
 		}
 		if err != nil {
 			j.dir.drop()
-			return fmt.Errorf("copying %q to %q: %w", j.entry.path, j.dir.where+"/"+j.name, err)
+			return fmt.Errorf("copying %q to %q: %w", j.entry.path, path.Join(j.dir.where, j.name), err)
 		}
 		if err := j.dir.release(); err != nil {
 			return err

@@ -105,7 +105,7 @@ func (r *run) linked(ctx context.Context, j *job, st *unix.Stat_t) error {
 		}
 	}
 	if err := r.walker.file(ctx, j); err != nil {
-		return fmt.Errorf("copying %q to %q: %w", j.entry.path, j.dir.where+"/"+j.name, err)
+		return fmt.Errorf("copying %q to %q: %w", j.entry.path, path.Join(j.dir.where, j.name), err)
 	}
 	made := firstLink{where: path.Join(j.dir.where, j.name), name: fmt.Sprintf("%d:%s", j.entry.item, j.entry.path)}
 	if err := fstatat(j.dir.dst, j.name, &made.made); err != nil {

@@ -43,7 +43,7 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
+	defer func() { err = st.Explain(errors.Join(err, st.Close())) }()
 	temp, err := p.temporaryDirectory(conf, st)
 	if err != nil {
 		return err

@@ -178,11 +178,18 @@ func (w *walker) check(n *node) error {
 	if strings.HasPrefix(n.name, archive.WhiteoutPrefix) {
 		return fmt.Errorf("%q cannot be in a layer: names that begin with %q mark deleted files", n.path, archive.WhiteoutPrefix)
 	}
+	if len(n.path) > maxPath {
+		return fmt.Errorf("%q... cannot be in a layer: the path has %d bytes, and nobody can unpack more than %d", n.path[:60], len(n.path), maxPath)
+	}
 	if w.convert != nil && slices.ContainsFunc(n.xattrs, onlyOverlayKnows) {
 		return fmt.Errorf("%q: %w", n.path, errNeedsPlain)
 	}
 	return nil
 }
+
+// maxPath is what a system call takes (PATH_MAX), without the slash before the
+// path and the zero after it.
+const maxPath = 4096 - 2
 
 // onlyOverlayKnows finds the attributes of entries whose content or whose place
 // is elsewhere.
