@@ -1,6 +1,7 @@
 package roundtrip
 
 import (
+	"archive/tar"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -137,7 +138,7 @@ func checkLayer(s storage.Store, id string, want digest.Digest, d imgspec.Descri
 // on its home and those that the machine had to give for the test.
 func (p *place) mounts() (left []string) {
 	for _, m := range mountsBelow(p.t, p.dir) {
-		if m != p.path("root", p.driver) && m != p.path("disk") {
+		if m != p.path("root", p.driver) && m != p.dir {
 			left = append(left, m)
 		}
 	}
@@ -181,4 +182,27 @@ func (p *place) processes() (found []string) {
 		}
 	}
 	return found
+}
+
+// listChild prints the headers of a layer's tar and gives the exit status.
+func listChild(args []string) int {
+	s, err := storage.GetStore(types.StoreOptions{GraphRoot: args[0], RunRoot: args[1], GraphDriverName: args[2]})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	none := archive.Uncompressed
+	diff, err := s.Diff("", args[3], &storage.DiffOptions{Compression: &none})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer diff.Close()
+	for tr := tar.NewReader(diff); ; {
+		h, err := tr.Next()
+		if err != nil {
+			return 0
+		}
+		fmt.Printf("%q %c %o %d:%d %d %s %q %q\n", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Size, h.ModTime.UTC(), h.Linkname, h.PAXRecords)
+	}
 }

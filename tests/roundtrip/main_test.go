@@ -2,10 +2,12 @@ package roundtrip
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,9 @@ import (
 // checkEnv makes this program the child of check.
 const checkEnv = "BUILDAH_TEST_CHECK"
 
+// listEnv makes it the child of layerTar.
+const listEnv = "BUILDAH_TEST_LIST"
+
 func TestMain(m *testing.M) {
 	if reexec.Init() {
 		return
@@ -24,7 +29,12 @@ func TestMain(m *testing.M) {
 	if args := os.Getenv(checkEnv); args != "" {
 		os.Exit(checkChild(strings.Split(args, "\n")))
 	}
+	if args := os.Getenv(listEnv); args != "" {
+		os.Exit(listChild(strings.Split(args, "\n")))
+	}
 	status := m.Run()
+	stopRegistry()
+	os.RemoveAll(hub.dir)
 	if shared.dir != "" {
 		os.RemoveAll(shared.dir)
 	}
@@ -85,7 +95,10 @@ type place struct {
 // newPlace makes an empty store. Nothing of the machine's configuration is used.
 func newPlace(t testing.TB, driver string) *place {
 	t.Helper()
-	return placeAt(t, driver, t.TempDir())
+	dir, err := os.MkdirTemp("", "rt") // podman takes 50 characters for its runroot
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return placeAt(t, driver, dir)
 }
 
 func placeAt(t testing.TB, driver, dir string) *place {
@@ -174,13 +187,37 @@ func (p *place) make(tree, root string) {
 	}
 }
 
-// treeOf is what a container made from the image has.
+// treeOf is what the image has. The vfs driver keeps it in one directory; when it
+// copies that for a container it loses access control lists and hard links of
+// symbolic links.
 func (p *place) treeOf(image string) (tree map[string]entry) {
 	p.t.Helper()
+	if p.driver == "vfs" {
+		return snapshot(p.t, p.path("root", "vfs", "dir", p.topLayer(image)))
+	}
 	c := p.b("from", "--pull=never", image)
 	p.in(c, func(root string) { tree = snapshot(p.t, root) })
 	p.b("rm", c)
 	return tree
+}
+
+// topLayer finds an image's layer in the store's own records.
+func (p *place) topLayer(image string) string {
+	p.t.Helper()
+	data, err := os.ReadFile(p.path("root", p.driver+"-images", "images.json"))
+	must(p.t, err)
+	var images []struct {
+		ID, Layer string
+		Names     []string
+	}
+	must(p.t, json.Unmarshal(data, &images))
+	for _, i := range images {
+		if i.ID == image || slices.Contains(i.Names, image+":latest") {
+			return i.Layer
+		}
+	}
+	p.t.Fatalf("no image %q in %s", image, data)
+	return ""
 }
 
 // ref names an image of this store for skopeo.

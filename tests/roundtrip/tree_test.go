@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,8 +56,8 @@ func snapshot(t testing.TB, root string) map[string]entry {
 			}
 			e.Links = first[st.Ino]
 		}
-		if name == "." { // the tar has no entry for it: the time is nobody's
-			e.Time = 0
+		if name == "." { // no tar has an entry for it, and every mount gives it another owner
+			e.Time, e.UID, e.GID = 0, 0, 0
 		}
 		tree[name] = e
 		return nil
@@ -63,6 +65,19 @@ func snapshot(t testing.TB, root string) map[string]entry {
 	if err != nil {
 		t.Fatalf("reading the tree at %q: %v", root, err)
 	}
+	return tree
+}
+
+// inLayer gives the tree as a layer has it. The root has no entry in a tar. Storage
+// unpacks what is before 1970 or after 2262 with another time, so that the nearest
+// ones between go into the tar.
+func inLayer(tree map[string]entry) map[string]entry {
+	last := time.Unix(0, math.MaxInt64).Unix()
+	for name, e := range tree {
+		e.Time = min(max(e.Time, 0), last)
+		tree[name] = e
+	}
+	delete(tree, ".")
 	return tree
 }
 

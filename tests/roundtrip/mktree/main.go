@@ -2,7 +2,7 @@
 // can hold, and changes them in every way that a layer can express. It is a
 // static program, so that it runs on the host and inside any container.
 //
-// Usage: mktree lower|upper ROOT
+// Usage: mktree lower|upper|writer|writing ROOT
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		log.Fatal("usage: mktree lower|upper ROOT")
+		log.Fatal("usage: mktree lower|upper|writer|writing ROOT")
 	}
 	unix.Umask(0)
 	t := &tree{root: os.Args[2], touched: map[string]bool{}}
@@ -30,8 +31,36 @@ func main() {
 	case "upper":
 		t.upper()
 		t.clock(time.Date(2021, 3, 4, 5, 6, 7, 987654321, time.UTC))
+	case "writer":
+		t.writer()
+	case "writing":
+		t.writing()
 	default:
 		log.Fatalf("no tree named %q", os.Args[1])
+	}
+}
+
+// writer leaves a process behind that goes on writing.
+func (t *tree) writer() {
+	t.file("grows", "begin\n")
+	cmd := exec.Command("/proc/self/exe", "writing", t.root)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	must(cmd.Start())
+	for range 100 {
+		if fi, err := os.Stat(t.at("grows")); err == nil && fi.Size() > 100 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	log.Fatal("the writer does not write")
+}
+
+func (t *tree) writing() {
+	f, err := os.OpenFile(t.at("grows"), os.O_WRONLY|os.O_APPEND, 0)
+	must(err)
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Microsecond) {
+		_, err := f.WriteString("still here, and writing\n")
+		must(err)
 	}
 }
 
@@ -212,7 +241,6 @@ func (t *tree) kinds() {
 func (t *tree) attributes() {
 	t.files("attr/bare", "attr/user", "attr/capability", "attr/acl", "attr/acl-dir/child", "attr/acl-dir/dir/child", "attr/ids/31", "attr/ids/22", "attr/ids/max")
 	t.xattr("attr/user", "user.note", "bytes \x00\n=\xff")
-	t.xattr("attr/user", "user.none", "")
 	t.xattr("attr/ids", "user.dir", strings.Repeat("v", 1000))
 	t.own("attr/capability", 5, 5)
 	t.xattr("attr/capability", "security.capability", capability)
