@@ -48,6 +48,9 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 		last := i == len(r.steps)-1
 		author := r.ws.Image().OCI.Author // MAINTAINER is about what follows it
 		text, err := r.step(ctx, in, last)
+		if last {
+			author = r.ws.Image().OCI.Author // a commit's own entry has that of the image
+		}
 		if err == nil {
 			result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last)
 		}
