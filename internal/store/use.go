@@ -7,14 +7,36 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/moby/sys/mountinfo"
 )
 
-// inUse is what the file of a use says while the use is counted. The file is
-// written after the mount and emptied before the unmount, so that whoever finds
-// it without its owner never gives back a use of somebody else.
-const inUse = "mounted"
+// What the file of a use says, with the count of mounts at that time. It is written
+// before each step, so that whoever finds it without its owner can tell from the
+// count whether the step was done. Where somebody else has changed the count
+// meanwhile nothing is given back: a mount too many is better than one too few.
+const (
+	useBegins = "begins" // the count is still without it
+	useHolds  = "holds"
+	useEnds   = "ends" // the count is still with it
+)
+
+func noteUse(t *token, state string, count int) error {
+	_, err := t.WriteAt([]byte(fmt.Sprintf("%-6s %9d", state, count)), 0)
+	return err
+}
+
+// leftUse tells whether a use whose owner is gone is still in the count.
+func leftUse(note string, count int) bool {
+	state, before, _ := strings.Cut(note, " ")
+	n, err := strconv.Atoi(strings.TrimSpace(before))
+	if err != nil {
+		return false
+	}
+	return state == useHolds && count > 0 || state == useBegins && count == n+1 || state == useEnds && count == n
+}
 
 // Use mounts a container for this process. Unlike one of Mount the use ends with
 // the process: when that is killed, the next call of [Store.DropDeadUses] gives it
@@ -27,19 +49,37 @@ func (s *Store) Use(id, label string) (path string, done func() error, err error
 	if err != nil {
 		return "", nil, fmt.Errorf("noting the use of container %q: %w", id, err)
 	}
-	if path, err = s.Mount(id, label); err != nil {
+	if path, err = s.mountNoted(&u, id, label); err != nil {
 		return "", nil, errors.Join(err, u.end())
 	}
-	_, noted := u.WriteString(inUse)
 	done = func() error {
-		cut := u.Truncate(0)
-		_, err := s.Unmount(id)
-		return errors.Join(err, cut, u.end())
-	}
-	if noted != nil {
-		return "", nil, errors.Join(fmt.Errorf("noting the use of container %q: %w", id, noted), done())
+		n, err := s.MountCount(id)
+		if err == nil {
+			err = noteUse(&u, useEnds, n)
+		}
+		_, undo := s.Unmount(id)
+		return errors.Join(undo, err, u.end())
 	}
 	return path, done, nil
+}
+
+func (s *Store) mountNoted(u *token, id, label string) (string, error) {
+	n, err := s.MountCount(id)
+	if err == nil {
+		err = noteUse(u, useBegins, n)
+	}
+	if err != nil {
+		return "", fmt.Errorf("noting the use of container %q: %w", id, err)
+	}
+	path, err := s.Mount(id, label)
+	if err != nil {
+		return "", err
+	}
+	if err := noteUse(u, useHolds, 0); err != nil {
+		_, undo := s.Unmount(id)
+		return "", errors.Join(fmt.Errorf("noting the use of container %q: %w", id, err), undo)
+	}
+	return path, nil
 }
 
 func (s *Store) usesDir(id string) string {
@@ -68,11 +108,9 @@ func (s *Store) dropIfDead(id, path string) error {
 	if t == nil {
 		return err
 	}
-	said, err := io.ReadAll(io.LimitReader(t, int64(len(inUse))))
-	if err == nil {
-		err = t.Truncate(0)
-	}
-	if err == nil && string(said) == inUse {
+	note, err := io.ReadAll(io.LimitReader(t, 100))
+	n, countErr := s.MountCount(id)
+	if err = errors.Join(err, countErr); err == nil && leftUse(string(note), n) {
 		_, err = s.Unmount(id)
 	}
 	return errors.Join(err, t.end())
