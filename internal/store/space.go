@@ -33,4 +33,4 @@ type fullError struct{ error }
 
 func (f fullError) Unwrap() error { return f.error }
 
-func (f fullError) Is(target error) bool { return target == syscall.ENOSPC } //nolint:errorlint // it is asked for itself
+func (f fullError) Is(target error) bool { return target == syscall.ENOSPC }

@@ -15,11 +15,13 @@ import (
 
 // rounds is how often each operation is killed: 8 times, 50 with SOAK=1.
 func rounds() int {
-	if os.Getenv("SOAK") == "" {
-		return 8
+	if soak() {
+		return 50
 	}
-	return 50
+	return 8
 }
+
+func soak() bool { return os.Getenv("SOAK") != "" }
 
 // victim is an operation that is killed.
 type victim struct {
@@ -35,21 +37,31 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	programs(t)
 	hub := registry(t)
-	for name, make := range victims(hub) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t, "overlay")
-			want := p.furnish()
-			v := make(p)
-			longest := p.time(v)
-			for range rounds() {
-				at := time.Duration(rand.Int64N(int64(longest)))
-				if !p.round(v, at, want) {
-					t.Fatalf("killed after %v", at)
-				}
-			}
-			p.leavesNothing()
-		})
+	drivers := []string{"overlay"}
+	if soak() {
+		drivers = append(drivers, "vfs")
+	}
+	for _, driver := range drivers {
+		for name, make := range victims(hub) {
+			t.Run(driver+" "+name, func(t *testing.T) {
+				t.Parallel()
+				p := newPlace(t, driver)
+				want := p.furnish()
+				p.killAgainAndAgain(make(p), want)
+				p.leavesNothing()
+			})
+		}
+	}
+}
+
+func (p *place) killAgainAndAgain(v victim, want map[string]entry) {
+	p.t.Helper()
+	longest := p.time(v)
+	for range rounds() {
+		at := time.Duration(rand.Int64N(int64(longest)))
+		if !p.round(v, at, want) {
+			p.t.Fatalf("killed after %v", at)
+		}
 	}
 }
 

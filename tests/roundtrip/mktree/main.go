@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"log"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -43,9 +42,8 @@ func main() {
 // writer leaves a process behind that goes on writing.
 func (t *tree) writer() {
 	t.file("grows", "begin\n")
-	cmd := exec.Command("/proc/self/exe", "writing", t.root)
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
-	must(cmd.Start())
+	_, err := os.StartProcess("/proc/self/exe", []string{"/proc/self/exe", "writing", t.root}, &os.ProcAttr{Sys: &unix.SysProcAttr{Setsid: true}})
+	must(err)
 	for range 100 {
 		if fi, err := os.Stat(t.at("grows")); err == nil && fi.Size() > 100 {
 			return
