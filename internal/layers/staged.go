@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
+	"syscall"
 
+	"github.com/docker/go-units"
 	"go.podman.io/storage"
 	drivers "go.podman.io/storage/drivers"
 	"go.podman.io/storage/pkg/archive"
@@ -41,7 +45,7 @@ func (f *freezer) clone(ctx context.Context, p place) (Layer, error) {
 		if out.Target != "" {
 			err = errors.Join(err, raw.CleanupStagedLayer(out))
 		}
-		return Layer{}, err
+		return Layer{}, needed(err, p.upper)
 	}
 	l, err := f.apply(out, PathClone)
 	if err != nil || l.Reused {
@@ -49,6 +53,28 @@ func (f *freezer) clone(ctx context.Context, p place) (Layer, error) {
 	}
 	tidyStaging(out.Target)
 	return l, nil
+}
+
+// needed adds to an error about a full disk what a copy of the directory takes.
+func needed(err error, dir string) error {
+	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+		return err
+	}
+	total := int64(0)
+	walk := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		fi, err := d.Info()
+		if err == nil {
+			total += fi.Sys().(*syscall.Stat_t).Blocks * 512
+		}
+		return err
+	})
+	if walk != nil {
+		return err // which says enough
+	}
+	return fmt.Errorf("%w: the layer needs %s", err, units.BytesSize(float64(total)))
 }
 
 // differ fills a staging directory for storage.

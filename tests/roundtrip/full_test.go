@@ -90,6 +90,9 @@ func TestDiskFull(t *testing.T) {
 					strings.Contains(rest, "Error") || strings.Contains(rest, "level=") || len(first) > 500 {
 					t.Errorf("it says:\n%s", stderr)
 				}
+				if name == "commit" && driver == "overlay" && !strings.Contains(first, "needs 50MiB") {
+					t.Errorf("it does not say what it needs:\n%s", stderr)
+				}
 				p.check()
 				if after := p.free(); after < before-1<<20 {
 					t.Errorf("%d bytes were free, now %d", before, after)
