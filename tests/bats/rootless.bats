@@ -1,0 +1,155 @@
+#!/usr/bin/env bats
+# Everything as an ordinary user, who is made for these tests and goes with them.
+
+load helpers
+
+setup_file() {
+  local program
+  for program in useradd userdel usermod su newuidmap newgidmap; do
+    command -v "$program" >/dev/null || skip "$program is not installed"
+  done
+  export RUSER=bt$$ RHOME
+  # The suite's own directory is closed to other users.
+  RHOME=$(mktemp -d /var/tmp/buildah-rootless-XXXXXX)
+  useradd --home-dir "$RHOME/home" --create-home --shell /bin/bash "$RUSER"
+  grep -q "^$RUSER:" /etc/subuid || usermod --add-subuids 700000-765535 "$RUSER"
+  grep -q "^$RUSER:" /etc/subgid || usermod --add-subgids 700000-765535 "$RUSER"
+  chmod 755 "$RHOME"
+  install -m 755 "$BUILDAH_BINARY" "$RHOME/buildah"
+  cp -r "$BATS_SUITE_TMPDIR/busybox" "$RHOME/home/busybox"
+  echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$RHOME/home/policy.json"
+  printf 'unqualified-search-registries = []\nshort-name-mode = "permissive"\n' >"$RHOME/home/registries.conf"
+  chown -R "$RUSER:" "$RHOME/home"
+}
+
+teardown_file() {
+  [ -n "${RUSER:-}" ] || return 0
+  userdel "$RUSER" || true # with its ranges
+  sed -i "/^$RUSER:/d" /etc/subuid /etc/subgid
+  case $RHOME in /var/tmp/buildah-rootless-*) rm -rf "$RHOME" ;; esac
+}
+
+# mine [STATUS] SCRIPT runs a script as the user, with `buildah` on a store of the
+# test below the user's home.
+mine() {
+  local want=0 status=0 driver=${STORAGE_DRIVER:-overlay} at=$RHOME/home/$BATS_TEST_NUMBER
+  if [[ $1 =~ ^[0-9]+$ ]]; then want=$1; shift; fi
+  cat >"$RHOME/script" <<SCRIPT
+set -e
+export HOME=$RHOME/home CONTAINERS_POLICY_JSON=$RHOME/home/policy.json CONTAINERS_REGISTRIES_CONF=$RHOME/home/registries.conf
+unset XDG_RUNTIME_DIR
+mkdir -p $at/tmp; cd $at; export TMPDIR=$at/tmp
+# exported, so that it is there below buildah unshare, too
+buildah() { "$RHOME/buildah" --root "$at/root" --runroot "$at/run" --storage-driver "$driver" "\$@"; }
+export -f buildah
+base() { buildah pull -q oci:$RHOME/home/busybox >id && buildah tag \$(cat id) docker.io/library/busybox; }
+$1
+SCRIPT
+  output=$(su "$RUSER" -s /bin/bash -c "bash $RHOME/script" 2>"$T/stderr" </dev/null) || status=$?
+  errors=$(cat "$T/stderr")
+  [ "$status" -eq "$want" ] || { printf '%s\nstatus %s, wanted %s\nstdout: %s\nstderr: %s\n' "$1" "$status" "$want" "$output" "$errors"; return 1; }
+}
+
+# layers lists how the layers of the test's store came to be: a frozen one was
+# never a tar of any size, one that was unpacked was.
+layers() {
+  jq -r '.[] | select(."diff-digest") | if ."compressed-size" then "unpacked" else "frozen" end' \
+    "$RHOME/home/$BATS_TEST_NUMBER/root/overlay-layers/layers.json" | sort | uniq -c | xargs
+}
+
+@test "rootless: from, copy, config, run, commit and push" {
+  mine '
+    base
+    ctr=$(buildah from docker.io/library/busybox)
+    echo text >file; chmod 640 file
+    buildah copy --chown 12:34 $ctr file /etc/file
+    buildah run --isolation chroot $ctr sh -c "id -u; id -un; echo x >/made; chown guest /made; rm -r /home; mkdir /home"
+    buildah config --env A=B --label l=m $ctr
+    buildah commit -q $ctr mine >/dev/null
+    buildah push -q mine dir:out
+    buildah inspect --type image --format "{{.FromImageID}}" mine
+    buildah run $ctr cat /made
+    buildah rm $ctr >/dev/null
+    buildah images'
+  says root
+  says localhost/mine
+  is "$(layers)" "1 frozen 1 unpacked"
+  # The owners are those that the container sees.
+  local out=$RHOME/home/$BATS_TEST_NUMBER/out layer
+  layer=$(jq -r '.layers[-1].digest' "$out/manifest.json")
+  output=$(tar --numeric-owner -tvzf "$out/${layer#sha256:}" 2>/dev/null || tar --numeric-owner -tvf "$out/${layer#sha256:}")
+  grep -Eq '^-rw-r----- 12/34 .* etc/file$' <<<"$output"
+  grep -Eq '^-rw-r--r-- 405/0 .* made$' <<<"$output"
+  grep -q 'home/.wh..wh..opq$' <<<"$output"
+}
+
+@test "rootless: run with an OCI runtime" {
+  needs runc
+  mine 'base; ctr=$(buildah from docker.io/library/busybox); buildah run --isolation oci $ctr true 2>why || { cat why; exit 77; }' ||
+    skip "runc does not run for ordinary users here: $output"
+  mine '
+    ctr=$(buildah from docker.io/library/busybox)
+    buildah run --isolation oci $ctr sh -c "id -u; cat /proc/1/comm; echo x >/tmp/made; exit 0"
+    buildah run --isolation oci --user guest $ctr id -un
+    buildah run --isolation oci $ctr sh -c "exit 7" || echo status $?
+    buildah run --isolation oci $ctr cat /tmp/made'
+  is "$output" $'0\nsh\nguest\nstatus 7\nx'
+}
+
+@test "rootless: a RUN's directory becomes the layer" {
+  mine '
+    base
+    mkdir context; echo a >context/file
+    printf "FROM docker.io/library/busybox\nRUN echo x >/made && echo inode:\$(ls -i /made)\nCOPY file /file\nRUN rm /bin/ash && mkdir -p /new/dir\n" >context/Dockerfile
+    buildah bud --isolation chroot --layers -t built context
+    buildah push -q built dir:out'
+  local inode=${output##*inode:} at=$RHOME/home/$BATS_TEST_NUMBER
+  inode=$(awk '{print $1; exit}' <<<"$inode")
+  is "$(stat -c %i "$at"/root/overlay/*/diff/made)" "$inode" # not a copy of it
+  is "$(layers)" "3 frozen 1 unpacked"
+  # What is pushed is, byte for byte, what was frozen.
+  local config digests blob
+  config=$(jq -r .config.digest "$at/out/manifest.json")
+  mapfile -t digests < <(jq -r '.rootfs.diff_ids[]' "$at/out/${config#sha256:}")
+  local n=0
+  for blob in $(jq -r '.layers[].digest' "$at/out/manifest.json"); do
+    blob=$at/out/${blob#sha256:}
+    is "sha256:$( (gzip -dc "$blob" 2>/dev/null || cat "$blob") | sha256sum | cut -d' ' -f1)" "${digests[n]}"
+    n=$((n + 1))
+  done
+}
+
+@test "rootless: the same image as root's" {
+  local file='FROM docker.io/library/busybox\nRUN echo x >/made && chown 12:34 /made && rm -r /home && mkdir /home && setfattr 2>/dev/null; rm /bin/ash\n'
+  # shellcheck disable=SC2059 # the text is a format
+  printf "$file" >"$T/context/Dockerfile"
+  base
+  buildah bud -q --isolation chroot --timestamp 1600000000 "$T/context"
+  local root=$output
+  mine "base; mkdir context; printf '$file' >context/Dockerfile; buildah bud -q --isolation chroot --timestamp 1600000000 context"
+  is "$output" "$root"
+}
+
+@test "rootless: unshare, and mount inside" {
+  mine 'base; buildah from --name c docker.io/library/busybox; buildah unshare sh -c "id -u; wc -l </proc/self/uid_map"'
+  is "$output" $'c\n0\n2'
+  mine '
+    buildah unshare bash -c '"'"'m=$(buildah mount c); echo text >$m/made; chown 5:6 $m/made; buildah umount c >/dev/null'"'"'
+    buildah unshare --mount M=c sh -c "stat -c %u:%g \$M/made; cat \$M/made"
+    buildah run c stat -c %u /made'
+  is "$output" $'5:6\ntext\n5'
+  mine 125 'buildah mount c'
+  says "buildah unshare"
+}
+
+@test "rootless: vfs" {
+  STORAGE_DRIVER=vfs mine '
+    base
+    ctr=$(buildah from docker.io/library/busybox)
+    buildah run --isolation chroot $ctr sh -c "echo x >/made; rm -r /home"
+    buildah commit -q $ctr mine >/dev/null
+    ctr=$(buildah from mine)
+    buildah run --isolation chroot $ctr sh -c "cat /made; ls /home 2>/dev/null || echo gone"'
+  is "$output" $'x\ngone'
+  is "$errors" ""
+}
