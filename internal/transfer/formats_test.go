@@ -137,4 +137,3 @@ func TestCompressionRefused(t *testing.T) {
 		t.Errorf("the registry was asked %d times", n)
 	}
 }
-
