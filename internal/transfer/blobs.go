@@ -31,6 +31,8 @@ type blob struct {
 	Level       *int              `json:"level,omitempty"` // nil when another tool compressed it
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Places      []string          `json:"places,omitempty"` // repositories that have had it, host/path, the latest first
+
+	unread bool // nobody here has read all of it
 }
 
 // blobRecord is what is remembered about a layer.
@@ -101,6 +103,12 @@ func (l ledger) read(diffID digest.Digest) []blob {
 // note remembers a blob and the repository that has it, "" for none. Nothing is
 // written when it is known.
 func (l ledger) note(diffID digest.Digest, b blob, place string) {
+	if b.unread {
+		return
+	}
+	if algorithm, err := b.algorithm(); err == nil && b.Level == nil {
+		b.Format, b.Annotations = algorithm.BaseVariantName(), nil // the rest is a claim of some image
+	}
 	list := l.read(diffID)
 	known := slices.IndexFunc(list, func(have blob) bool { return have.Digest == b.Digest })
 	if known >= 0 {
@@ -109,7 +117,7 @@ func (l ledger) note(diffID digest.Digest, b blob, place string) {
 			return
 		}
 		if b.Level == nil {
-			b.Level, b.Annotations = have.Level, have.Annotations
+			b.Level, b.Format, b.Annotations = have.Level, have.Format, have.Annotations
 		}
 		b.Places = have.Places
 		list = slices.Delete(list, known, known+1)

@@ -4,13 +4,18 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/manifest"
+	"go.podman.io/image/v5/pkg/compression"
 	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
+	"go.podman.io/storage/pkg/chunked/toc"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -31,9 +36,9 @@ type sender struct {
 	src     *streamSource
 	dest    types.ImageDestination
 	ledger  ledger
-	place   string          // the repository of a registry, "" for other destinations
-	own     []digest.Digest // blobs that the image's manifest names
-	anyZstd bool            // the manifest that is written may name zstd blobs
+	place   string               // the repository of a registry, "" for other destinations
+	own     []manifest.LayerInfo // what the image's manifest names
+	anyZstd bool                 // the manifest that is written may name zstd blobs
 	bars    *bars
 }
 
@@ -105,9 +110,7 @@ func (s *sender) readManifest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range layers {
-		s.own = append(s.own, l.Digest)
-	}
+	s.own = layers
 	written := mediaType
 	if wanted, err := manifestType(s.o.Format); err == nil && wanted != "" {
 		written = wanted
@@ -147,9 +150,16 @@ func (s *sender) layer(ctx context.Context, diffID digest.Digest) (blob, error) 
 func (s *sender) candidates(diffID digest.Digest) []blob {
 	list := s.ledger.read(diffID)
 	if layer, err := s.src.raw.Layer(s.src.layers[diffID]); err == nil {
-		if b, ok := original(layer); ok && !slices.ContainsFunc(list, func(have blob) bool { return have.Digest == b.Digest }) {
+		b, ok := original(layer)
+		if !ok {
+			b, ok = s.fetchedInPart(layer)
+		}
+		if ok && !slices.ContainsFunc(list, func(have blob) bool { return have.Digest == b.Digest }) {
 			list = append(list, b)
 		}
+	}
+	for i := range list {
+		s.annotate(&list[i])
 	}
 	list = slices.DeleteFunc(list, func(b blob) bool { return !s.fits(b) })
 	for i := range list {
@@ -179,7 +189,7 @@ func (s *sender) fits(b blob) bool {
 // rank is how likely it is that a blob is at hand.
 func (s *sender) rank(b blob) int {
 	switch {
-	case slices.Contains(s.own, b.Digest):
+	case s.names(b.Digest) != nil:
 		return 3
 	case slices.Contains(b.Places, s.place):
 		return 2
@@ -187,6 +197,45 @@ func (s *sender) rank(b blob) int {
 		return 1
 	}
 	return 0
+}
+
+// names is what the image's manifest says about a blob, nil if it names it not.
+func (s *sender) names(d digest.Digest) *manifest.LayerInfo {
+	for i := range s.own {
+		if s.own[i].Digest == d {
+			return &s.own[i]
+		}
+	}
+	return nil
+}
+
+// annotate gives a blob that another tool made the annotations of the image's own
+// manifest, which belong to this image and are not remembered for others.
+func (s *sender) annotate(b *blob) {
+	l := s.names(b.Digest)
+	if l == nil || b.Level != nil || len(l.Annotations) == 0 {
+		return
+	}
+	if d, err := toc.GetTOCDigest(l.Annotations); err == nil && d != nil && b.Format == compression.Zstd.Name() {
+		b.Format = compression.ZstdChunked.Name()
+	}
+	b.Annotations = maps.Clone(l.Annotations)
+}
+
+// fetchedInPart is the blob of a layer of which only parts were fetched, found by
+// their table of contents. It is as trustworthy as the manifest that names both,
+// hence for that image only, and not under a signature of the user's.
+func (s *sender) fetchedInPart(layer *storage.Layer) (blob, bool) {
+	if layer.TOCDigest == "" || s.o.Registry.SignBy != "" {
+		return blob{}, false
+	}
+	for _, l := range s.own {
+		if d, err := toc.GetTOCDigest(l.Annotations); err == nil && d != nil && *d == layer.TOCDigest {
+			b := blob{Digest: l.Digest, Size: l.Size, Format: compression.Zstd.Name(), unread: true}
+			return b, b.valid()
+		}
+	}
+	return blob{}, false
 }
 
 func hostOf(place string) string {
