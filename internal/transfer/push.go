@@ -156,11 +156,25 @@ func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
 		if err := j.c.send(ctx, stream, dest, j.o); err != nil {
 			return nil, err
 		}
-		if len(stream.sent) > 0 && j.c.Report != nil {
-			opts.ReportWriter = &leaveOut{w: j.c.Report, src: stream}
+		if len(stream.sent) > 0 {
+			afterSending(&opts, stream, j.c.Report)
 		}
 	}
 	return copy.Image(ctx, j.policy, target, opened, &opts)
+}
+
+// noCacheDir can't be made, so that the library keeps what it knows of blobs in
+// memory. It would write to a database, and sync it, for each blob it finds.
+const noCacheDir = "/dev/null/none"
+
+// afterSending adjusts the options for a copier that will find all layers.
+func afterSending(o *copy.Options, src *streamSource, report io.Writer) {
+	if report != nil {
+		o.ReportWriter = &leaveOut{w: report, src: src}
+	}
+	sys := *o.DestinationCtx
+	sys.BlobInfoCacheDir = noCacheDir
+	o.DestinationCtx = &sys
 }
 
 // pushReference parses a destination. An archive for docker gets the image's name
