@@ -129,6 +129,7 @@ type order struct {
 	State      string   `json:"state"`
 	Detach     bool     `json:"detach"`
 	PrivatePID bool     `json:"privatePID"` // the command's end is the end of all processes
+	PostStop   bool     `json:"postStop"`   // there are hooks to be run after the end
 }
 
 // report is what the supervisor tells; each arrives once at most, in this order.
@@ -164,6 +165,9 @@ func (x *run) writeConfig() error {
 	linux, process := *s.Linux, *s.Process
 	s.Linux, s.Process = &linux, &process
 	linux.CgroupsPath = x.cgroup(linux.CgroupsPath)
+	if x.runtime.NoX32 {
+		linux.Seccomp = withoutX32(linux.Seccomp)
+	}
 	if t := x.job.Stdio.Terminal; process.Terminal && t != nil {
 		if size, err := terminalSize(t); err == nil {
 			process.ConsoleSize = &specs.Box{Height: uint(size.Row), Width: uint(size.Col)}
@@ -199,6 +203,7 @@ func (x *run) send() error {
 	o := order{
 		Runtime: x.runtime.Path, ID: x.job.ID, Bundle: x.job.Bundle, State: x.state.dir,
 		Detach: x.runtime.Detach, PrivatePID: hasPrivatePID(x.job.Spec),
+		PostStop: x.job.Spec.Hooks != nil && len(x.job.Spec.Hooks.Poststop) > 0,
 	}
 	for _, flag := range x.options.Flags {
 		o.Flags = append(o.Flags, "--"+flag)

@@ -21,6 +21,7 @@ import (
 type Runtime struct {
 	Path   string // absolute
 	Detach bool   // with `run --detach` the command becomes our child
+	NoX32  bool   // the kernel cannot run programs of the x32 ABI
 }
 
 // Search says where and how to look for a runtime.
@@ -44,7 +45,7 @@ func Find(ctx context.Context, s Search) (Runtime, error) {
 			return Runtime{}, err
 		}
 		v, err := s.judge(ctx, path, false)
-		return Runtime{Path: path, Detach: v.Detach}, err
+		return v.runtime(), err
 	}
 	var reasons []string
 	for _, name := range []string{"crun", "runc"} {
@@ -58,7 +59,7 @@ func Find(ctx context.Context, s Search) (Runtime, error) {
 			return Runtime{}, err
 		}
 		if v.Works {
-			return Runtime{Path: path, Detach: v.Detach}, nil
+			return v.runtime(), nil
 		}
 		reasons = append(reasons, fmt.Sprintf("%s does not work here: %s", name, v.Reason))
 	}
@@ -117,11 +118,14 @@ type verdict struct {
 	Size    int64  `json:"size"`
 	Kernel  string `json:"kernel"`
 	Detach  bool   `json:"detach"`
+	NoX32   bool   `json:"noX32"`
 	Probed  bool   `json:"probed"` // Works and Reason are known
 	Works   bool   `json:"works"`
 	Reason  string `json:"reason,omitempty"`
 	Expires int64  `json:"expires,omitempty"` // in seconds since 1970; 0 means never
 }
+
+func (v verdict) runtime() Runtime { return Runtime{Path: v.Path, Detach: v.Detach, NoX32: v.NoX32} }
 
 // judge looks up, or finds out, what a runtime can do.
 func (s Search) judge(ctx context.Context, path string, probe bool) (verdict, error) {
@@ -136,14 +140,14 @@ func (s Search) judge(ctx context.Context, path string, probe bool) (verdict, er
 		return want, fmt.Errorf("making the state directory: %w", err)
 	}
 	sum := sha256.Sum256([]byte(path))
-	file := filepath.Join(s.StateDir, "runtime-"+hex.EncodeToString(sum[:8])+".json")
+	file := filepath.Join(s.StateDir, "verdict-"+hex.EncodeToString(sum[:8])+".json")
 	if v, ok := readVerdict(file, want); ok && (v.Probed || !probe) {
 		return v, nil
 	}
 	v := want
-	v.Detach = detaches(ctx, path, s.Env)
+	v.Detach, v.NoX32 = detaches(ctx, path, s.Env), lacksX32(ctx)
 	if probe {
-		err := s.probe(ctx, Runtime{Path: path, Detach: v.Detach})
+		err := s.probe(ctx, v.runtime())
 		if ctx.Err() != nil {
 			return v, context.Cause(ctx)
 		}
@@ -191,7 +195,7 @@ func writeVerdict(file string, v verdict) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), "runtime-*.tmp")
+	tmp, err := os.CreateTemp(filepath.Dir(file), "verdict-*.tmp")
 	if err != nil {
 		return fmt.Errorf("noting what the runtime can do: %w", err)
 	}

@@ -71,7 +71,8 @@ func (s *overseer) report(r report) { _ = s.reports.Encode(r) }
 
 // oversee carries out the order.
 func (s *overseer) oversee() {
-	pid, err := s.start(s.order.runArgs(), []uintptr{0, 1, 2})
+	go warmCgroups()
+	pid, err := s.start(s.order.Bundle, s.order.runArgs(), []uintptr{0, 1, 2})
 	// The ends of the pipes that the command has must be the only ones.
 	letGo()
 	if err != nil {
@@ -135,10 +136,10 @@ func (s *overseer) finish(status unix.WaitStatus, ended bool) {
 
 // start starts the runtime. It is not waited for through package os, which would
 // compete for children with us.
-func (s *overseer) start(args []string, files []uintptr) (int, error) {
+func (s *overseer) start(dir string, args []string, files []uintptr) (int, error) {
 	argv := append([]string{filepath.Base(s.order.Runtime)}, args...)
 	return syscall.ForkExec(s.order.Runtime, argv, &syscall.ProcAttr{
-		Env: os.Environ(), Files: files, Dir: s.order.Bundle, //nolint:forbidigo // handed through: our caller chose it
+		Env: os.Environ(), Files: files, Dir: dir, //nolint:forbidigo // handed through: our caller chose it
 	})
 }
 
@@ -196,9 +197,9 @@ func (s *overseer) killAll() {
 	}
 }
 
-// delete makes the runtime remove its state and the cgroups.
+// delete removes the cgroups and what the runtime knows of the container.
 func (s *overseer) delete() {
-	if s.order.Detach && !s.order.known() {
+	if s.order.Detach && !s.order.known() || s.order.tidy() {
 		return
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -207,7 +208,8 @@ func (s *overseer) delete() {
 	}
 	defer null.Close()
 	fd := null.Fd()
-	pid, err := s.start(s.order.deleteArgs(), []uintptr{fd, fd, fd})
+	// Not in the bundle, which our caller may have removed already.
+	pid, err := s.start("/", s.order.deleteArgs(), []uintptr{fd, fd, fd})
 	if err != nil {
 		return
 	}

@@ -21,8 +21,12 @@ type supervisor struct {
 // helperName is argv[0] of the supervisor.
 const helperName = "buildah-oci-supervisor"
 
-// Register declares the supervisor; it is called before reexec.Init.
-func Register() { reexec.Register(helperName, supervise) }
+// Register declares what this package starts our own binary as; it is called before
+// reexec.Init.
+func Register() {
+	reexec.Register(helperName, supervise)
+	reexec.Register(abiProbeName, tryX32)
+}
 
 // Descriptors of the supervisor, after stdin, stdout and stderr.
 const (
