@@ -207,5 +207,5 @@ func (b *build) lender(ctx context.Context, name string, at int) (workspace, err
 	if err != nil {
 		return nil, fmt.Errorf("no stage or image found with that name: %w", err)
 	}
-	return b.engine.Start(st, builder.FromOptions{Owned: true}), nil
+	return b.engine.Start(st, builder.FromOptions{Owned: true}, origin{image: name}), nil
 }

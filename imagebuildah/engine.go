@@ -15,7 +15,7 @@ import (
 type storeEngine struct{ *builder.Engine }
 
 // Start opens a workspace on a state.
-func (e storeEngine) Start(st builder.State, o builder.FromOptions) workspace {
+func (e storeEngine) Start(st builder.State, o builder.FromOptions, _ origin) workspace {
 	st.Image = st.Image.Clone() // the same state may be the base of several stages
 	return &session{engine: e.Engine, st: st, o: o}
 }
@@ -90,6 +90,9 @@ type session struct {
 	b       *builder.Builder
 	changed bool
 }
+
+// Step is for those that write steps down.
+func (s *session) Step(string) {}
 
 // Image is the live configuration.
 func (s *session) Image() *imageconfig.Image {

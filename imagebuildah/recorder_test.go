@@ -65,7 +65,7 @@ func (r *recorder) Base(_ context.Context, image string, o builder.BaseOptions) 
 	return builder.State{ImageID: strings.Repeat("ba", 32), ImageName: image, Image: img}, nil
 }
 
-func (r *recorder) Start(st builder.State, o builder.FromOptions) workspace {
+func (r *recorder) Start(st builder.State, o builder.FromOptions, _ origin) workspace {
 	st.Image = st.Image.Clone()
 	return &recorded{recorder: r, st: st, owned: o.Owned, dirs: map[string]bool{}}
 }
@@ -103,6 +103,7 @@ type recorded struct {
 	dirs      map[string]bool
 }
 
+func (w *recorded) Step(string)               {}
 func (w *recorded) Image() *imageconfig.Image { return &w.st.Image }
 func (w *recorded) State() builder.State      { return w.st }
 func (w *recorded) Changed() bool             { return w.changed }

@@ -15,6 +15,8 @@ import (
 // and the workspace goes on from that image. What only sets something goes
 // through Image and costs nothing.
 type workspace interface {
+	// Step tells of the instruction that what follows is for.
+	Step(text string)
 	// Image is the live configuration, to be read and changed.
 	Image() *imageconfig.Image
 	Run(ctx context.Context, argv []string, o builder.RunOptions) error
@@ -35,12 +37,19 @@ type workspace interface {
 	Delete(ctx context.Context) error
 }
 
+// origin says what a workspace is for, in the words of the Dockerfile.
+type origin struct {
+	stage string // name or number; "" for an image that is only read
+	image string // as FROM, --from or a mount name it
+	text  string // the FROM, nothing expanded
+}
+
 // engine starts workspaces.
 type engine interface {
 	// Base resolves an image and fetches it where the policy asks for it.
 	Base(ctx context.Context, image string, o builder.BaseOptions) (builder.State, error)
 	// Start opens a workspace on a state; nothing is made in the store yet.
-	Start(st builder.State, o builder.FromOptions) workspace
+	Start(st builder.State, o builder.FromOptions, from origin) workspace
 	// CheckNames finds names that the result could not have.
 	CheckNames(names []string) error
 	// Name gives a stored image its names, or copies it to another transport.
