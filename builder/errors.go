@@ -18,7 +18,7 @@ var (
 	// ErrBadRecord is a buildah.json that is broken or of another type. It is never overwritten.
 	ErrBadRecord = errors.New("not a usable working container record")
 	// ErrInUse is an image that a container still needs.
-	ErrInUse = errors.New("image is in use by a container")
+	ErrInUse = store.ErrImageInUse
 	// ErrMounted is a container that cannot be removed because it is mounted.
 	ErrMounted = errors.New("container is mounted")
 )

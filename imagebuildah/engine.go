@@ -74,7 +74,11 @@ func (e storeEngine) Remove(_ context.Context, ids []string) error {
 		if err != nil || len(img.Names) > 0 {
 			continue // another command has removed it, or named it
 		}
-		if err := e.Store.DeleteImage(id, true); err != nil {
+		err = e.Store.DeleteImage(id, true)
+		if errors.Is(err, builder.ErrInUse) {
+			continue // a container that is kept stands on it
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("removing intermediate image %q: %w", id, err))
 		}
 	}
@@ -223,6 +227,19 @@ func (s *session) Root(ctx context.Context) (*copier.Root, func(), error) {
 		return nil, nil, err
 	}
 	return root, func() { done(); remove() }, nil
+}
+
+// Keep leaves the working container to the user.
+func (s *session) Keep(hint string) (string, error) {
+	if s.b == nil {
+		return "", nil
+	}
+	b := s.b
+	if err := b.Keep(hint); err != nil {
+		return "", err
+	}
+	s.b, s.changed = nil, false
+	return b.Name(), nil
 }
 
 // Delete takes the working container away.

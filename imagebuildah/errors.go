@@ -1,8 +1,11 @@
 package imagebuildah
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/projectatomic/buildah/builder"
 )
 
 // SourceError is a mistake in a Dockerfile. Its text is one line that begins with
@@ -27,6 +30,9 @@ type StepError struct {
 	Step  string // the instruction, its verb in capitals and nothing expanded; "" for a base that cannot be had
 	Err   error
 	place place
+
+	Output    []string // the last lines that its command wrote, as far as nobody saw them
+	Container string   // where to look at what it left; "" if that is gone
 }
 
 func (e *StepError) Error() string {
@@ -37,6 +43,13 @@ func (e *StepError) Error() string {
 }
 
 func (e *StepError) Unwrap() error { return e.Err }
+
+// Ran tells that a command was run, or was to be, and failed.
+func (e *StepError) Ran() bool {
+	var exit *builder.ExitError
+	var start *builder.StartError
+	return errors.As(e.Err, &exit) || errors.As(e.Err, &start)
+}
 
 // Excerpt shows the lines of the step, marked, between their neighbours.
 func (e *StepError) Excerpt() string { return e.place.excerpt() }

@@ -23,8 +23,10 @@ type Options struct {
 	Exports   []Export // where else the root file system of the result goes
 	Layers    bool     // commit an image for every step that changes files
 	Keep      bool     // leave the working containers behind after success, with Layers
-	Network   string   // "none" keeps the network from all RUN steps; "" leaves it to Run
-	Output    Output
+	// KeepFailed leaves the working container of a step that fails to the user.
+	KeepFailed bool
+	Network    string // "none" keeps the network from all RUN steps; "" leaves it to Run
+	Output     Output
 
 	// What is handed on to the verbs whole.
 	Base      builder.BaseOptions // how base images are found; its platform is the build's
@@ -64,6 +66,9 @@ type Output struct {
 	Steps   io.Writer                        // step lines; nil means none, as with --quiet
 	HideIDs bool                             // no "--> ID" lines, as with --iidfile
 	Warn    func(format string, args ...any) // one line each; nil drops them
+	// What RUN writes to these streams is not shown to anybody: the end of it is in
+	// the [StepError] when it fails.
+	OutUnseen, ErrUnseen bool
 }
 
 // Result is what was built.

@@ -219,6 +219,16 @@ func (w *recorded) Commit(_ context.Context, dest string, o builder.CommitOption
 	return builder.Committed{ID: id, Names: names, State: w.st}, nil
 }
 
+func (w *recorded) Keep(hint string) (string, error) {
+	if w.container == "" {
+		return "", nil
+	}
+	w.logf("keep %s as %s", w.container, hint)
+	delete(w.open, w.container)
+	w.container = ""
+	return hint, nil
+}
+
 func (w *recorded) Preview(o builder.CommitOptions) (string, error) {
 	w.logf("preview with %d steps pending", len(o.Pending))
 	return strings.Repeat("9a", 32), nil

@@ -48,6 +48,7 @@ func (r *stageRun) run(ctx context.Context, in *instruction, c *instructions.Run
 		return err
 	}
 	o.More = r.runsAfter(in)
+	r.watch(&o.Stdio)
 	err = r.ws.Run(ctx, argv, o)
 	var exit *builder.ExitError
 	if errors.As(err, &exit) {

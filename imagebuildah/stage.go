@@ -27,7 +27,8 @@ type stageRun struct {
 	steps   []*instruction
 	pending []builder.History // of steps since the last commit
 	final   bool
-	cmdSet  bool // CMD was seen: ENTRYPOINT leaves it
+	last    *tail // of what the latest RUN wrote
+	cmdSet  bool  // CMD was seen: ENTRYPOINT leaves it
 }
 
 // stage builds one stage.
@@ -49,13 +50,13 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 		last := i == len(r.steps)-1
 		author := r.ws.Image().OCI.Author // MAINTAINER is about what follows it
 		text, err := r.step(ctx, in, last)
+		if err != nil {
+			return nil, r.fail(ctx, in, err)
+		}
 		if last {
 			author = r.ws.Image().OCI.Author // a commit's own entry has that of the image
 		}
-		if err == nil {
-			result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last)
-		}
-		if err != nil {
+		if result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last); err != nil {
 			return nil, &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.place()}
 		}
 	}

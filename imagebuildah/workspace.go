@@ -33,6 +33,9 @@ type workspace interface {
 	State() builder.State
 	// Root lends the root file system for reading; the caller calls done.
 	Root(ctx context.Context) (root *copier.Root, done func(), err error)
+	// Keep leaves the working container, if there is one, to the user and gives its
+	// name, for which there is a hint.
+	Keep(hint string) (name string, err error)
 	// Delete takes the working container away, if there is one.
 	Delete(ctx context.Context) error
 }

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/imagebuildah"
 )
 
 // Rules of the voice: the error is one line that says what went wrong; a hint
@@ -34,9 +35,13 @@ func advice(err error) (status int, hints []string) {
 		inside *builder.ExitError
 		start  *builder.StartError
 		shown  interface{ Excerpt() string }
+		step   *imagebuildah.StepError
 	)
 	if errors.As(err, &shown) && shown.Excerpt() != "" {
 		hints = append(hints, shown.Excerpt())
+	}
+	if errors.As(err, &step) {
+		hints = append(hints, stepHints(step)...)
 	}
 	switch {
 	case err == nil:

@@ -29,7 +29,7 @@ func (p *program) buildCommand() *cli.Command {
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
-			f.caching.options(p), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.push.layerOptions(),
+			f.caching.options(p), f.failure.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.push.layerOptions(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
 		Action: func(c *cli.Context) error {
@@ -70,12 +70,14 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) error 
 	o.Source.Context = c.Args().First()
 	o.Output = imagebuildah.Output{Steps: out, HideIDs: f.result.iidFile != "", Warn: e.Warn}
 	o.Run.Stdio.Out, o.Run.Stdio.Err = out, errs
+	o.Output.OutUnseen, o.Output.ErrUnseen = f.result.logFile != "", f.result.logFile != ""
 	if f.running.stdin {
 		o.Run.Stdio.In = p.stdin
 	}
 	e.Images.Report = errs
 	if f.result.quiet || f.result.toStdout() {
 		o.Output.Steps, o.Run.Stdio.Out, e.Images.Report = nil, io.Discard, nil
+		o.Output.OutUnseen = true
 	}
 	result, err := imagebuildah.Build(c.Context, e, o)
 	if err != nil {
@@ -140,7 +142,7 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 	if o.Exports, err = f.result.exports(p.stdout); err != nil {
 		return o, err
 	}
-	o.Layers, o.Keep = f.caching.layers, !f.caching.rm && !f.caching.forceRm
+	o.Layers, o.Keep, o.KeepFailed = f.caching.layers, !f.caching.rm && !f.caching.forceRm, f.keeps()
 	if o.Args, err = f.args.settle(); err != nil {
 		return o, err
 	}

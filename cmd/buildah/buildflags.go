@@ -22,6 +22,7 @@ type buildFlags struct {
 	times     timeFlags
 	creation  creation
 	running   runningFlags
+	failure   failureFlags
 }
 
 // sourceFlags say what is built.
@@ -147,7 +148,7 @@ func (f *cacheFlags) options(p *program) []*option {
 	f.layers, _ = strconv.ParseBool(p.env("BUILDAH_LAYERS"))
 	f.rm, f.jobs = true, 1
 	return []*option{
-		noting(boolOption("force-rm", &f.forceRm, "remove working containers also after a failure"), &f.asked.forceRm),
+		noting(boolOption("force-rm", &f.forceRm, "remove the working container also after a failure"), &f.asked.forceRm),
 		newOption("jobs", "N", "at most so many stages at the same time", func(s string) (err error) {
 			if f.jobs, err = parseNumber[int](s); err == nil && f.jobs < 0 {
 				err = errors.New("invalid value for jobs.  It must be a positive integer")

@@ -60,14 +60,41 @@ type Stdio struct {
 type ExitError struct {
 	Code   int    // exit status, 1-255; 1 when a signal ended it
 	Signal string // name of the signal that ended it, such as "SIGKILL"; "" if none did
+	Memory OutOfMemory
 }
 
 func (e *ExitError) Error() string {
 	if e.Signal != "" {
-		return "container exited on " + e.Signal
+		return e.Memory.prefix() + "container exited on " + e.Signal
 	}
-	return fmt.Sprintf("exit status %d", e.Code)
+	return fmt.Sprintf("%sexit status %d", e.Memory.prefix(), e.Code)
 }
+
+// OutOfMemory is what the kernel's out-of-memory killer had to do with a failure.
+type OutOfMemory struct {
+	Killed bool  `json:"killed,omitempty"` // it killed a process of the run, not always the first one
+	Limit  int64 `json:"limit,omitempty"`  // of the run in bytes; 0 if it has none of its own, and memory ran out further up
+}
+
+func (m OutOfMemory) prefix() string {
+	switch {
+	case !m.Killed:
+		return ""
+	case m.Limit == 0:
+		return "killed by the out-of-memory killer: "
+	}
+	return "killed by the out-of-memory killer at " + m.limit() + ": "
+}
+
+// limit is the limit in MiB, with one decimal where it is no whole number of them.
+func (m OutOfMemory) limit() string {
+	if m.Limit%mebibyte != 0 {
+		return fmt.Sprintf("%.1f MiB", float64(m.Limit)/mebibyte)
+	}
+	return fmt.Sprintf("%d MiB", m.Limit/mebibyte)
+}
+
+const mebibyte = 1 << 20
 
 // StartError says that the command could not be started: it is not there, it
 // cannot be executed, or the runtime failed. A program that runs one command

@@ -139,6 +139,8 @@ type report struct {
 	Failed  string `json:"failed,omitempty"` // it was not started; the runtime's own words are on stderr
 	Code    int    `json:"code,omitempty"`
 	Signal  string `json:"signal,omitempty"`
+
+	Memory runner.OutOfMemory `json:"memory,omitzero"` // of a command that failed
 }
 
 // begin takes the supervisor that was started ahead, or starts one, which gets
@@ -279,9 +281,9 @@ func (x *run) end(ctx context.Context, r report) error {
 	case r.Failed != "":
 		return &runner.StartError{Command: x.job.Spec.Process.Args[0], Reason: explain(said, r.Failed)}
 	case r.Signal != "":
-		return &runner.ExitError{Code: 1, Signal: r.Signal}
+		return &runner.ExitError{Code: 1, Signal: r.Signal, Memory: r.Memory}
 	case r.Code != 0:
-		return &runner.ExitError{Code: r.Code}
+		return &runner.ExitError{Code: r.Code, Memory: r.Memory}
 	case err != nil:
 		return fmt.Errorf("passing on what the command wrote: %w", err)
 	}

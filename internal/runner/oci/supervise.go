@@ -120,6 +120,9 @@ func (s *overseer) finish(status unix.WaitStatus, ended bool) {
 	} else {
 		r.Code = status.ExitStatus()
 	}
+	if ended && status != 0 {
+		r.Memory = s.order.outOfMemory()
+	}
 	early := ended && s.order.PrivatePID && s.order.Detach
 	if early {
 		s.report(r)

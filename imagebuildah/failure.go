@@ -1,0 +1,123 @@
+package imagebuildah
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"path"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/projectatomic/buildah/builder"
+)
+
+// fail is the error of a step. The working container is kept where that was asked
+// for, so that somebody can look at what the step has left.
+func (r *stageRun) fail(ctx context.Context, in *instruction, err error) error {
+	e := &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.place(), Output: r.last.lines()}
+	if !r.o.KeepFailed || ctx.Err() != nil {
+		return e
+	}
+	name, kept := r.ws.Keep(r.failedName())
+	if kept != nil {
+		e.Err = errors.Join(err, kept)
+	}
+	e.Container = name
+	return e
+}
+
+// failedName is the name of a container that is kept: it tells what was built.
+func (r *stageRun) failedName() string {
+	stem := r.stage.name
+	if stem == "" && len(r.o.Tags) > 0 {
+		stem = r.o.Tags[0]
+	}
+	if stem == "" {
+		stem = r.stage.image
+	}
+	stem, _, _ = strings.Cut(path.Base(stem), "@")
+	stem, _, _ = strings.Cut(stem, ":")
+	stem = strings.Map(func(c rune) rune {
+		if c == '-' || c == '_' || c == '.' || c < unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c)) {
+			return c
+		}
+		return -1
+	}, stem)
+	return strings.TrimLeft(stem+"-failed", "-_.")
+}
+
+// tailLines and tailBytes bound what is repeated of a command's output.
+const (
+	tailLines = 10
+	tailBytes = 8 << 10
+)
+
+// watch lets the end of what a command writes be repeated when it fails, as far as
+// nobody sees it while it runs.
+func (r *stageRun) watch(s *builder.Stdio) {
+	r.last = &tail{}
+	both := r.o.Output.OutUnseen && r.o.Output.ErrUnseen && s.Out == s.Err
+	if r.o.Output.OutUnseen {
+		s.Out = r.last.beside(s.Out)
+	}
+	switch {
+	case both:
+		s.Err = s.Out
+	case r.o.Output.ErrUnseen:
+		s.Err = r.last.beside(s.Err)
+	}
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+// beside writes to w and to the tail.
+func (t *tail) beside(w io.Writer) io.Writer {
+	if w == nil || w == io.Discard {
+		return t
+	}
+	return io.MultiWriter(w, t)
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(p)
+	p = p[max(0, n-tailBytes):]
+	drop := max(0, len(t.buf)+len(p)-tailBytes)
+	t.buf = append(t.buf[:copy(t.buf, t.buf[drop:])], p...)
+	return n, nil
+}
+
+// lines are the last lines, without what would move a terminal's cursor.
+func (t *tail) lines() []string {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []string
+	for line := range bytes.Lines(bytes.TrimRight(t.buf, "\r\n")) {
+		list = append(list, printable(string(bytes.TrimRight(line, "\r\n"))))
+	}
+	return list[max(0, len(list)-tailLines):]
+}
+
+// printable is a line as a terminal may show it, cut when it is long.
+func printable(line string) string {
+	line = strings.Map(func(c rune) rune {
+		if c != '\t' && !unicode.IsPrint(c) {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(line, ""))
+	if len(line) > longest {
+		line = strings.ToValidUTF8(line[:longest], "") + "..."
+	}
+	return line
+}
