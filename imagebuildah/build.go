@@ -10,6 +10,7 @@ import (
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/ignore"
+	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
 
 // Build builds the image that Dockerfiles describe. A RUN that fails gives an
@@ -205,6 +206,9 @@ func (b *build) lender(ctx context.Context, name string, at int) (workspace, err
 	}
 	st, err := b.baseState(ctx, name, b.o.Base)
 	if err != nil {
+		if errors.Is(err, sourcepolicy.ErrDenied) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("no stage or image found with that name: %w", err)
 	}
 	return b.engine.Start(st, builder.FromOptions{Owned: true}, origin{image: name}), nil

@@ -50,10 +50,16 @@ func cutImage(name string) (transport, path, rest string, ok bool) {
 	return transport, path, rest, true
 }
 
-// baseState resolves an image that a Dockerfile names.
+// baseState resolves an image that a Dockerfile names, or the one that the source
+// policy puts in its place.
 func (b *build) baseState(ctx context.Context, name string, o builder.BaseOptions) (st builder.State, err error) {
 	if err := checkImage(name); err != nil {
 		return builder.State{}, err
+	}
+	if name != builder.Scratch {
+		if name, err = b.o.Policy.Apply(name); err != nil {
+			return builder.State{}, err
+		}
 	}
 	transport, path, rest, ok := cutImage(name)
 	if !ok {

@@ -11,6 +11,7 @@ import (
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
 
 // Options says what to build. Each zero value is the default.
@@ -27,6 +28,7 @@ type Options struct {
 	KeepFailed bool
 	Network    string // "none" keeps the network from all RUN steps; "" leaves it to Run
 	Output     Output
+	Policy     *sourcepolicy.Policy // for images that are named; nil allows all
 
 	// What is handed on to the verbs whole.
 	Base      builder.BaseOptions // how base images are found; its platform is the build's
@@ -59,6 +61,8 @@ type Overrides struct {
 type Stages struct {
 	Target string // to stop after; "" means the last
 	All    bool   // also those that the target does not need
+	Save   bool   // keep an image of every stage that has steps
+	Label  bool   // a LABEL step at the beginning of those says what the stage is
 }
 
 // Output is where the build tells of itself.

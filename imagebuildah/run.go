@@ -148,16 +148,25 @@ func writeScript(temp, name, body string) (string, error) {
 	return file, nil
 }
 
-// mount adds the mounts of a RUN.
+// mount adds the mounts of a RUN to those that every RUN has.
 func (r *stageRun) mount(ctx context.Context, o *builder.RunOptions, mounts []mount) error {
-	if len(mounts) == 0 {
+	var all []mount
+	for _, text := range o.Mounts.Mounts {
+		m, err := parseMount(text)
+		if err != nil {
+			return fmt.Errorf("option --mount: %w", err)
+		}
+		all = append(all, m)
+	}
+	if all = append(all, mounts...); len(all) == 0 {
 		return nil
 	}
+	o.Mounts.Mounts = nil
 	o.Mounts.Context, o.Mounts.Roots = r.context, map[string]*copier.Root{}
 	if o.Mounts.Workdir = r.ws.Image().OCI.Config.WorkingDir; o.Mounts.Workdir == "" {
 		o.Mounts.Workdir = "/"
 	}
-	for _, m := range mounts {
+	for _, m := range all {
 		o.Mounts.Mounts = append(o.Mounts.Mounts, m.text)
 		if m.from == "" || o.Mounts.Roots[m.from] != nil {
 			continue

@@ -3,6 +3,7 @@ package imagebuildah
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
 
 // defaultPath is set where the base has none.
@@ -66,7 +68,11 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 // begin prints the FROM line, resolves the base and opens the workspace.
 func (r *stageRun) begin(ctx context.Context) error {
 	s := r.stage
-	r.out.stage(s.index, len(r.plan.stages), len(r.steps))
+	steps := len(r.steps)
+	if r.labelled() {
+		steps++
+	}
+	r.out.stage(s.index, len(r.plan.stages), steps)
 	var st builder.State
 	var err error
 	if s.base == none {
@@ -79,6 +85,9 @@ func (r *stageRun) begin(ctx context.Context) error {
 	}
 	if r.o.Overrides.DropAnnotations {
 		st.Annotations = nil
+	}
+	if r.labelled() {
+		r.stageLabels(st)
 	}
 	o := r.o.Container
 	o.Format, o.Base.Platform = r.o.Commit.Format, r.o.Base.Platform
@@ -97,6 +106,9 @@ func (r *stageRun) baseImage(ctx context.Context) (builder.State, error) {
 		return builder.State{}, err
 	}
 	st, err := r.baseState(ctx, r.stage.image, o)
+	if errors.Is(err, sourcepolicy.ErrDenied) {
+		return st, err // nothing was going to be created
+	}
 	if err != nil {
 		return st, fmt.Errorf("creating build container: %w", err)
 	}
@@ -258,12 +270,13 @@ func (r *stageRun) settle(ctx context.Context, entry builder.History, last bool)
 		}
 		return r.commitFinal(ctx, entry)
 	}
-	wanted := r.o.Layers && (last || r.ws.Changed()) || last && r.stage.isBase
+	wanted := r.o.Layers && (last || r.ws.Changed()) || last && (r.stage.isBase || r.o.Stages.Save)
 	if !wanted {
 		r.pending = append(r.pending, entry)
 		return builder.Committed{}, r.preview()
 	}
-	if !r.o.Layers {
+	temporary := !r.o.Layers && !r.o.Stages.Save
+	if temporary {
 		if err := r.remember(ctx); err != nil {
 			return builder.Committed{}, err
 		}
@@ -273,7 +286,7 @@ func (r *stageRun) settle(ctx context.Context, entry builder.History, last bool)
 	if err != nil {
 		return done, err
 	}
-	if !r.o.Layers {
+	if temporary {
 		r.made = append(r.made, done.ID)
 	}
 	return done, nil

@@ -29,6 +29,7 @@ func (p *program) buildCommand() *cli.Command {
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
+			f.stages.options(), f.policy.options(),
 			f.caching.options(p), f.failure.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.push.layerOptions(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
@@ -138,7 +139,13 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 	}
 	o.Source.Fetch.CPPFlags = append(o.Source.Fetch.CPPFlags, f.source.cppFlags...)
 	o.Tags = f.result.tags
-	f.settleStages(&o)
+	if o.Stages, err = f.stages.settle(); err != nil {
+		return o, err
+	}
+	if o.Policy, err = f.policy.settle(); err != nil {
+		return o, err
+	}
+	o.Overrides = f.settleOverrides()
 	if o.Exports, err = f.result.exports(p.stdout); err != nil {
 		return o, err
 	}
@@ -162,13 +169,12 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 	return o, f.settleCommit(p, e, &o)
 }
 
-// settleStages fills what is about the Dockerfile.
-func (f *buildFlags) settleStages(o *imagebuildah.Options) {
-	o.Stages = imagebuildah.Stages{Target: f.source.target, All: !f.source.skipUnused}
-	o.Overrides = imagebuildah.Overrides{
-		From: f.source.from, Env: callersVariables(f.overrides.env, os.Environ()), Labels: f.result.labels,
-		DropLabels: !f.overrides.inheritLabels, DropAnnotations: !f.overrides.inheritAnnotations,
-		OSVersion: f.overrides.osVersion, OSFeatures: f.overrides.osFeatures,
+// settleOverrides fills what is different from the Dockerfile and its bases.
+func (f *buildFlags) settleOverrides() imagebuildah.Overrides {
+	o := f.overrides
+	return imagebuildah.Overrides{
+		From: f.source.from, Env: callersVariables(o.env, os.Environ()), Labels: f.result.labels,
+		DropLabels: !o.inheritLabels, DropAnnotations: !o.inheritAnnotations, OSVersion: o.osVersion, OSFeatures: o.osFeatures,
 	}
 }
 

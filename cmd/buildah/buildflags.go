@@ -10,6 +10,8 @@ import (
 // buildFlags are the flags of `build`, in groups by what they are about.
 type buildFlags struct {
 	source    sourceFlags
+	stages    stageFlags
+	policy    policyFlags
 	result    resultFlags
 	args      argFlags
 	overrides overrideFlags
@@ -29,10 +31,8 @@ type buildFlags struct {
 type sourceFlags struct {
 	files      []string
 	ignoreFile string
-	target     string
 	from       string
 	cppFlags   []string
-	skipUnused bool
 }
 
 // resultFlags say where the result goes, and what is told about it.
@@ -78,14 +78,11 @@ type runningFlags struct {
 }
 
 func (f *sourceFlags) options() []*option {
-	f.skipUnused = true
 	return []*option{
 		arrayOption("cpp-flag", "FLAG", &f.cppFlags, "flag for the preprocessor of files whose name ends in .in"),
 		listOption("file,f", "FILE", &f.files, "read the Dockerfile from FILE; - is standard input"),
 		textOption("from", "IMAGE", &f.from, "take IMAGE in place of that of the first FROM"),
 		textOption("ignorefile", "FILE", &f.ignoreFile, "ignore file, instead of the one in the context"),
-		boolOption("skip-unused-stages", &f.skipUnused, "leave out stages that nothing needs"),
-		textOption("target", "STAGE", &f.target, "stop after this stage"),
 	}
 }
 
@@ -188,11 +185,8 @@ func refusedOfBuild() []refusal {
 		{name: "logsplit", instead: "build each platform with a --logfile of its own"},
 		{name: "manifest", word: "LIST", instead: insteadOfLists},
 		{name: "rusage-logfile", word: "FILE", instead: "measure with time(1)"},
-		{name: "save-stages", instead: "use --layers, which keeps an image of each step"},
 		{name: "secret", word: "SPEC", instead: insteadOfSecrets},
-		{name: "source-policy-file", word: "FILE", instead: "write digests into the Dockerfile"},
 		{name: "ssh", word: "SPEC", instead: insteadOfSecrets},
-		{name: "stage-labels", instead: "write LABEL into the Dockerfile"},
 	}
 	return append(append(list, refusedOfScan()...), refusedOfCreation()...)
 }
