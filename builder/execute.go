@@ -78,9 +78,6 @@ func (x *execution) run(ctx context.Context, run runner.Runner) error {
 		x.shared = true
 	}
 	err = run.Run(ctx, job)
-	if err == nil && x.o.More {
-		prepareAhead(run)
-	}
 	if r, ok := run.(interface{ SharedPIDs() bool }); ok && r.SharedPIDs() {
 		x.shared = true
 	}

@@ -28,7 +28,6 @@ type RunOptions struct {
 	NoHostname bool  // leave the container's /etc/hostname alone
 	AddHistory bool  // record an entry of the history after success
 	ValidCodes []int // exit statuses that count as success; none means 0
-	More       bool  // another command will be run soon: begin to prepare it
 }
 
 // ProcessOptions are about the process that is run.

@@ -47,7 +47,6 @@ func (r *stageRun) run(ctx context.Context, in *instruction, c *instructions.Run
 	if err := r.makeVolumes(ctx); err != nil {
 		return err
 	}
-	o.More = r.runsAfter(in)
 	r.watch(&o.Stdio)
 	err = r.ws.Run(ctx, argv, o)
 	var exit *builder.ExitError
@@ -55,12 +54,6 @@ func (r *stageRun) run(ctx context.Context, in *instruction, c *instructions.Run
 		return fmt.Errorf("while running runtime: %w", err)
 	}
 	return err
-}
-
-// runsAfter tells whether a later step of the stage is a RUN, too.
-func (r *stageRun) runsAfter(in *instruction) bool {
-	at := slices.Index(r.steps, in)
-	return slices.ContainsFunc(r.steps[at+1:], func(in *instruction) bool { return in.verb() == "RUN" })
 }
 
 // setNetwork is RUN --network.

@@ -4,15 +4,15 @@
 // started again, which is the nearest subreaper of all that the run starts. The
 // runtime detaches, so the command becomes the supervisor's child and how it ended is known
 // exactly, and what the runtime itself has to say is told apart from
-// what the command writes. The supervisor outlives us: when the pipe that we
-// hold is closed because we died, it kills the processes, deletes the container
-// and unmounts what was mounted in the bundle.
+// what the command writes. A supervisor carries out one run after the other, and
+// outlives us: when our end of the socket is closed because we died, it kills the
+// processes, deletes the container and unmounts what was mounted in the bundle.
 //
 //	buildah ── starts ──► supervisor ── RUNTIME run --detach ──► command
-//	   ├── control (pipe) ───┘  │
-//	   └── reports (pipe) ◄─────┘  started, how it ended
+//	   └──── a socket ────────┘  orders, with the streams beside them ►
+//	                             ◄ started, how it ended
 //
-// A pipe and not the kernel's parent-death signal: that signal is sent when the
+// A socket and not the kernel's parent-death signal: that signal is sent when the
 // thread ends which started the supervisor, not when the process does.
 package oci
 
@@ -21,11 +21,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -46,40 +44,20 @@ type Options struct {
 type Runner struct {
 	runtime Runtime
 	options Options
-	mu      sync.Mutex
-	ahead   chan *launch // gives one, or nil; nil when none is on its way
+	pool    pool
 }
 
 // New gives a runner for a runtime, see [Find].
-func New(runtime Runtime, o Options) *Runner { return &Runner{runtime: runtime, options: o} }
-
-// Ahead begins to start the supervisor of the next run, which takes as long as all
-// else that a run is prepared by; it need not wait for it then. The caller has
-// to call Close. With one on its way already it does nothing.
-func (r *Runner) Ahead() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ahead != nil {
-		return
-	}
-	ready := make(chan *launch, 1)
-	r.ahead = ready
-	go func() {
-		l, err := r.launch(nil)
-		if err != nil {
-			l = nil // the run tries again and says why
-		}
-		ready <- l
-	}()
+func New(runtime Runtime, o Options) *Runner {
+	return &Runner{runtime: runtime, options: o, pool: pool{env: o.Env}}
 }
 
-// Close gives back what was made ahead and not used.
-func (r *Runner) Close() error {
-	if l := r.take(); l != nil {
-		return l.discard()
-	}
-	return nil
-}
+// Ahead begins to start the supervisor of the next run, which need not wait for it
+// then. The caller has to call Close.
+func (r *Runner) Ahead() { r.pool.ahead() }
+
+// Close lets go of supervisors that have nothing to do.
+func (r *Runner) Close() error { return r.pool.close() }
 
 var _ runner.Runner = (*Runner)(nil)
 
@@ -93,9 +71,6 @@ func (r *Runner) Run(ctx context.Context, j runner.Job) (err error) {
 	if err := x.begin(); err != nil {
 		return err
 	}
-	if err := x.state.name(j.ID); err != nil {
-		return err
-	}
 	if err := x.writeConfig(); err != nil {
 		return fmt.Errorf("writing the configuration of the runtime: %w", err)
 	}
@@ -103,7 +78,7 @@ func (r *Runner) Run(ctx context.Context, j runner.Job) (err error) {
 		return fmt.Errorf("making a terminal: %w", err)
 	}
 	if err := x.send(); err != nil {
-		return fmt.Errorf("instructing the supervisor: %w", err)
+		return err
 	}
 	return x.wait(ctx)
 }
@@ -111,11 +86,13 @@ func (r *Runner) Run(ctx context.Context, j runner.Job) (err error) {
 // run is one run under way.
 type run struct {
 	*Runner
-	*launch // nil until begun
 	job     runner.Job
+	state   *state
+	child   [3]*os.File // the command's ends of its streams
 	streams *streams
-	console *console // nil without a terminal
-	ordered bool     // the supervisor owns the state directory
+	console *console    // nil without a terminal
+	ordered bool        // the supervisor owns the state directory
+	sup     *supervisor // nil until ordered, and when it can be used again
 }
 
 // order tells the supervisor what to do. It is kept in the state directory for
@@ -143,22 +120,25 @@ type report struct {
 	Memory runner.OutOfMemory `json:"memory,omitzero"` // of a command that failed
 }
 
-// begin takes the supervisor that was started ahead, or starts one, which gets
-// ready while we write down what it is to do.
+// begin makes the state directory and the streams.
 func (x *run) begin() (err error) {
+	if x.state, err = newState(x.options.StateDir, x.job.ID); err != nil {
+		return err
+	}
 	var t *terminal
 	if x.job.Spec.Process.Terminal {
 		t = newTerminal(x.job.Stdio.Terminal)
 	}
+	var ours pipes
 	if t != nil && !x.runtime.Detach { // a runtime that does not send us its terminal needs one itself
-		x.launch, err = x.Runner.launch(t)
-	} else if x.launch = x.take(); x.launch == nil {
-		x.launch, err = x.Runner.launch(nil)
+		x.child, err = terminalStreams(t)
+	} else {
+		ours, x.child, err = newPipes()
 	}
+	x.streams = newStreams(x.job.Stdio, t, ours)
 	if err != nil {
-		return err
+		return fmt.Errorf("making the streams of the command: %w", err)
 	}
-	x.streams = newStreams(x.job.Stdio, t, x.pipes)
 	return nil
 }
 
@@ -225,8 +205,14 @@ func (x *run) send() error {
 	if err := x.state.record(o); err != nil {
 		return err
 	}
+	var err error
 	x.ordered = true
-	return x.sup.send(o)
+	if x.sup, err = x.pool.order(o, x.child[0], x.child[1], x.child[2], x.state.lock); err != nil {
+		x.ordered = false
+		return err
+	}
+	// The ends of the pipes that the command has must be the only ones.
+	return closeFiles(x.child[:]...)
 }
 
 func hasPrivatePID(s *specs.Spec) bool {
@@ -250,7 +236,7 @@ func (x *run) wait(ctx context.Context) error {
 		select {
 		case <-cancelled:
 			cancelled, late = nil, time.After(patience)
-			x.sup.stop()
+			x.sup.stop(x.job.ID)
 		case <-late:
 			x.sup.kill()
 			return fmt.Errorf("stopping the command: the runtime does not answer: %w", context.Cause(ctx))
@@ -264,6 +250,8 @@ func (x *run) wait(ctx context.Context) error {
 				x.streams.started()
 				continue
 			}
+			x.pool.give(x.sup)
+			x.sup = nil
 			return x.end(ctx, r)
 		}
 	}
@@ -299,22 +287,12 @@ func (x *run) close() error {
 	if x.streams != nil {
 		err = x.streams.close()
 	}
-	if x.launch == nil {
+	err = errors.Join(err, closeFiles(x.child[:]...))
+	if x.sup != nil {
+		err = errors.Join(err, x.sup.release())
+	}
+	if x.state == nil {
 		return err
 	}
-	x.sup.release()
 	return errors.Join(err, x.state.release(!x.ordered))
-}
-
-// supervisorReports decodes reports until the supervisor closes its end.
-func supervisorReports(r io.Reader, out chan<- report) {
-	defer close(out)
-	dec := json.NewDecoder(r)
-	for {
-		var rep report
-		if dec.Decode(&rep) != nil {
-			return
-		}
-		out <- rep
-	}
 }

@@ -27,8 +27,11 @@ type state struct {
 // newPrefix is that of a directory that is being made.
 const newPrefix = ".new-"
 
-// newState makes one without a name.
-func newState(parent string) (*state, error) {
+// newState makes that of a run; two of one name are refused.
+func newState(parent, id string) (*state, error) {
+	if id == "" || strings.ContainsAny(id, "/.") {
+		return nil, fmt.Errorf("%q cannot be the name of a run", id)
+	}
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
@@ -40,20 +43,11 @@ func newState(parent string) (*state, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making the state directory: %w", err), os.RemoveAll(tmp))
 	}
-	return &state{dir: tmp, lock: lock}, nil
-}
-
-// name makes it the state of a run; two of one name are refused.
-func (s *state) name(id string) error {
-	if id == "" || strings.ContainsAny(id, "/.") {
-		return fmt.Errorf("%q cannot be the name of a run", id)
+	dir := filepath.Join(parent, id)
+	if err := os.Rename(tmp, dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("naming the state directory: %w", err), lock.Close(), os.RemoveAll(tmp))
 	}
-	dir := filepath.Join(filepath.Dir(s.dir), id)
-	if err := os.Rename(s.dir, dir); err != nil {
-		return fmt.Errorf("naming the state directory: %w", err)
-	}
-	s.dir = dir
-	return nil
+	return &state{dir: dir, lock: lock}, nil
 }
 
 func lockState(dir string, flags int) (*os.File, error) {

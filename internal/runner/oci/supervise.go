@@ -1,8 +1,6 @@
 package oci
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -23,58 +21,99 @@ import (
 // it has to collect children that others have started.
 func supervise() {
 	// First of all: nothing that we have open may get into the container.
-	if err := unix.CloseRange(controlFD, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		for fd := controlFD; fd <= lockFD; fd++ {
-			unix.CloseOnExec(fd)
-		}
+	if unix.CloseRange(wireFD, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC) != nil {
+		unix.CloseOnExec(wireFD)
 	}
-	reports := os.NewFile(reportFD, "reports")
+	w, err := openWire(os.NewFile(wireFD, "wire"))
+	if err != nil {
+		os.Exit(1) //nolint:forbidigo // nobody can order anything
+	}
 	s := &overseer{
-		reports: json.NewEncoder(reports), ended: map[int]unix.WaitStatus{},
-		stops: make(chan bool, 1), children: make(chan os.Signal, 1), signals: make(chan os.Signal, 1),
+		wire: w, orders: make(chan ordered, 1), stops: make(chan string, 1), gone: make(chan struct{}),
+		children: make(chan os.Signal, 1), signals: make(chan os.Signal, 1),
 	}
 	signal.Notify(s.children, unix.SIGCHLD)
 	signal.Notify(s.signals, unix.SIGHUP, unix.SIGINT, unix.SIGTERM)
-	control := bufio.NewReader(os.NewFile(controlFD, "control"))
-	line, err := control.ReadBytes('\n')
-	if err != nil || json.Unmarshal(line, &s.order) != nil {
-		os.Exit(1) //nolint:forbidigo // nothing was ordered, so there is nothing to do
+	go s.listen()
+	for s.next() {
 	}
-	go func() {
-		_, err := control.ReadBytes('\n')
-		s.stops <- err != nil
-	}()
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		s.report(report{Failed: fmt.Sprintf("becoming the subreaper: %v", err)})
-	} else {
-		s.oversee()
-	}
-	if s.orphaned {
-		_ = s.order.removeBundle()
-	}
-	_ = os.RemoveAll(s.order.State)
 	os.Exit(0) //nolint:forbidigo // the end of the process
 }
 
 // overseer is a supervisor at work.
 type overseer struct {
-	order    order
-	reports  *json.Encoder
-	ended    map[int]unix.WaitStatus // children that ended
-	stops    chan bool               // the run is to end; true: because our caller is dead
+	wire     wire
+	orders   chan ordered
+	stops    chan string   // IDs of runs that are to end
+	gone     chan struct{} // closed when our caller is dead, or needs us no more
 	children chan os.Signal
 	signals  chan os.Signal
-	orphaned bool
+
+	// Of the run under way.
+	order    order
+	ended    map[int]unix.WaitStatus // children that ended
+	orphaned bool                    // our caller died meanwhile
 }
 
-func (s *overseer) report(r report) { _ = s.reports.Encode(r) }
+// ordered is an order with its descriptors: the three streams and the lock.
+type ordered struct {
+	order order
+	fds   []int
+}
+
+// listen takes requests.
+func (s *overseer) listen() {
+	defer close(s.orders)
+	defer close(s.gone)
+	for {
+		var r request
+		fds, err := s.wire.receive(&r)
+		switch {
+		case err != nil:
+			return
+		case r.Order != nil && len(fds) == 4:
+			s.orders <- ordered{*r.Order, fds}
+		case r.Stop != "":
+			s.stops <- r.Stop
+		}
+	}
+}
+
+// next carries out one order; false means that there will be no other.
+func (s *overseer) next() bool {
+	var o ordered
+	var more bool
+	select {
+	case o, more = <-s.orders:
+	case <-s.signals:
+	}
+	if !more {
+		return false
+	}
+	s.order, s.ended, s.orphaned = o.order, map[int]unix.WaitStatus{}, false
+	streams, lock := o.fds[:3], o.fds[3]
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		closeAll(streams)
+		s.report(report{Failed: fmt.Sprintf("becoming the subreaper: %v", err)})
+	} else {
+		s.oversee(streams)
+	}
+	if s.orphaned {
+		_ = s.order.removeBundle()
+	}
+	_ = os.RemoveAll(s.order.State)
+	_ = unix.Close(lock)
+	return true
+}
+
+func (s *overseer) report(r report) { _ = s.wire.send(r) }
 
 // oversee carries out the order.
-func (s *overseer) oversee() {
+func (s *overseer) oversee(streams []int) {
 	go warmCgroups()
-	pid, err := s.start(s.order.Bundle, s.order.runArgs(), []uintptr{0, 1, 2})
+	pid, err := s.start(s.order.Bundle, s.order.runArgs(), streams)
 	// The ends of the pipes that the command has must be the only ones.
-	letGo()
+	closeAll(streams)
 	if err != nil {
 		s.report(report{Failed: fmt.Sprintf("executing the runtime %q: %v", s.order.Runtime, err)})
 		return
@@ -139,7 +178,11 @@ func (s *overseer) finish(status unix.WaitStatus, ended bool) {
 
 // start starts the runtime. It is not waited for through package os, which would
 // compete for children with us.
-func (s *overseer) start(dir string, args []string, files []uintptr) (int, error) {
+func (s *overseer) start(dir string, args []string, streams []int) (int, error) {
+	files := make([]uintptr, len(streams))
+	for i, fd := range streams {
+		files[i] = uintptr(fd)
+	}
 	argv := append([]string{filepath.Base(s.order.Runtime)}, args...)
 	return syscall.ForkExec(s.order.Runtime, argv, &syscall.ProcAttr{
 		Env: os.Environ(), Files: files, Dir: dir, //nolint:forbidigo // handed through: our caller chose it
@@ -155,8 +198,13 @@ func (s *overseer) await(pid int) (unix.WaitStatus, bool) {
 		}
 		select {
 		case <-s.children:
-		case s.orphaned = <-s.stops:
+		case <-s.gone:
+			s.orphaned = true
 			return 0, false
+		case id := <-s.stops:
+			if id == s.order.ID { // else that run had just ended
+				return 0, false
+			}
 		case <-s.signals:
 			return 0, false
 		}
@@ -210,9 +258,9 @@ func (s *overseer) delete() {
 		return
 	}
 	defer null.Close()
-	fd := null.Fd()
+	fd := int(null.Fd())
 	// Not in the bundle, which our caller may have removed already.
-	pid, err := s.start("/", s.order.deleteArgs(), []uintptr{fd, fd, fd})
+	pid, err := s.start("/", s.order.deleteArgs(), []int{fd, fd, fd})
 	if err != nil {
 		return
 	}
@@ -249,18 +297,9 @@ func childrenOf(parent int) []int {
 	return all
 }
 
-// letGo exchanges our standard streams for /dev/null.
-func letGo() {
-	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	for fd := range 3 {
-		if err != nil {
-			_ = unix.Close(fd)
-			continue
-		}
-		_ = unix.Dup3(null, fd, 0)
-	}
-	if err == nil {
-		_ = unix.Close(null)
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		_ = unix.Close(fd)
 	}
 }
 
