@@ -161,36 +161,6 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-func TestErrors(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("testdata/errors/*.dockerfile")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no Dockerfiles with errors", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := transcript(t, string(text), wanted(t, string(text)))
-			if err == nil {
-				t.Fatalf("no error:\n%s", r.log.String())
-			}
-			if strings.Contains(r.log.String(), "STEP") {
-				t.Errorf("it was only found after steps had run:\n%s", r.log.String())
-			}
-			got := strings.TrimSuffix(r.log.String(), "\n")
-			var shown interface{ Excerpt() string }
-			if errors.As(err, &shown) {
-				got += "\n" + shown.Excerpt()
-			}
-			golden(t, strings.TrimSuffix(file, ".dockerfile")+".golden", got+"\n")
-		})
-	}
-}
-
 func TestFailedStep(t *testing.T) {
 	t.Parallel()
 	_, err := transcript(t, "FROM base\nENV A=1\nrun echo fail\\\n    more\nRUN never\n", Options{})
@@ -205,7 +175,7 @@ func TestFailedStep(t *testing.T) {
 	if !errors.As(err, &step) {
 		t.Fatal("it is no StepError")
 	}
-	want := "Dockerfile:3\n    1 | FROM base\n    2 | ENV A=1\n>>> 3 | run echo fail\\\n>>> 4 |     more\n    5 | RUN never"
+	want := "Dockerfile:3\n  2 | ENV A=1\n> 3 | run echo fail\\\n> 4 |     more\n  5 | RUN never"
 	_, excerpt, _ := strings.Cut(step.Excerpt(), "Dockerfile:")
 	if diff := cmp.Diff(want, "Dockerfile:"+excerpt); diff != "" {
 		t.Error(diff)
@@ -251,9 +221,9 @@ func TestSeveralFiles(t *testing.T) {
 		want  string
 	}{
 		{[]string{"a", "b"}, "[2/2] STEP 1/1: FROM base"},
-		{[]string{"a", "bad"}, "error bad:2: FROM isn't allowed as an ONBUILD trigger"},
-		{[]string{"a", "escape"}, "parsing additional Dockerfile escape:1: invalid ESCAPE"},
-		{[]string{"b"}, "error b:1: stage 1 requires a FROM instruction before ENV"},
+		{[]string{"a", "bad"}, "error bad:2:9: FROM isn't allowed as an ONBUILD trigger"},
+		{[]string{"a", "escape"}, "parsing additional Dockerfile escape:1:10: invalid ESCAPE"},
+		{[]string{"b"}, "error b:1:1: stage 1 requires a FROM instruction before ENV"},
 		{[]string{"d/Dockerfile"}, `leaves out ["x.o"]`},
 	} {
 		r := newRecorder(t)
@@ -265,34 +235,6 @@ func TestSeveralFiles(t *testing.T) {
 			t.Errorf("%q: no %s in\n%s", c.files, c.want, r.log.String())
 		}
 	}
-}
-
-// FuzzParse holds that no text makes the parser or the planner panic, and that an
-// error says where it is.
-func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*.dockerfile", "testdata/errors/*.dockerfile"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(text)
-		}
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		list, err := parseFiles([]contexts.File{{Name: "Dockerfile", Data: text}})
-		if err == nil {
-			_, err = newPlan(list, wish{args: map[string]string{"A": "b"}})
-		}
-		var at *SourceError
-		if errors.As(err, &at) && (at.Line < 1 || at.Excerpt() == "") {
-			t.Errorf("no place in %v", err)
-		}
-	})
 }
 
 func FuzzMount(f *testing.F) {

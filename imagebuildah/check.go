@@ -53,11 +53,11 @@ func checkFlags(verb string, flags []string) error {
 		needed, known := rule.flags[name]
 		switch {
 		case !known:
-			return fmt.Errorf("%s: unknown flag %q%s", rule.text, "--"+name, suggestFlag(name, rule.flags))
+			return blame("--"+name, fmt.Errorf("%s: unknown flag %q%s", rule.text, "--"+name, suggestFlag(name, rule.flags)))
 		case needed && !given:
-			return fmt.Errorf("%s: %q needs a value", rule.text, "--"+name)
+			return blame("--"+name, fmt.Errorf("%s: %q needs a value", rule.text, "--"+name))
 		case name == "from" && value == "":
-			return errors.New("no value specified for --from=")
+			return blame(flag, errors.New("no value specified for --from="))
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func (in *instruction) check() error {
 		return checkAdd(c)
 	case *instructions.StopSignalCommand:
 		if !variable(c.Signal) {
-			return checkSignal(c.Signal)
+			return blame(c.Signal, checkSignal(c.Signal))
 		}
 	case *instructions.OnbuildCommand:
 		return checkTrigger(c.Expression)
@@ -100,7 +100,7 @@ func variable(word string) bool { return strings.Contains(word, "$") }
 func (in *instruction) checkRun() error {
 	if !variable(in.network) {
 		if err := checkNetwork(in.network); err != nil {
-			return err
+			return blame("--network="+in.network, blame(in.network, err))
 		}
 	}
 	for _, m := range in.mounts {
@@ -108,7 +108,7 @@ func (in *instruction) checkRun() error {
 			continue
 		}
 		if _, err := parseMount(m); err != nil {
-			return err
+			return blame("--mount="+m, err)
 		}
 	}
 	return nil
@@ -126,7 +126,7 @@ func checkNetwork(mode string) error {
 func checkCopy(c *instructions.CopyCommand) error {
 	for _, s := range c.SourcePaths {
 		if isRemote(s) {
-			return fmt.Errorf("%q: source can't be a URL for COPY", s)
+			return blame(s, fmt.Errorf("%q: source can't be a URL for COPY", s))
 		}
 	}
 	return checkMode(c.Chmod)
@@ -135,21 +135,21 @@ func checkCopy(c *instructions.CopyCommand) error {
 func checkAdd(c *instructions.AddCommand) error {
 	switch {
 	case c.Unpack != nil:
-		return unsupported("ADD --unpack", "use COPY for a local archive that must stay packed, and unpack a downloaded one with RUN")
+		return blame("--unpack", unsupported("ADD --unpack", "use COPY for a local archive that must stay packed, and unpack a downloaded one with RUN"))
 	case c.KeepGitDir != nil && *c.KeepGitDir:
-		return errors.New("ADD --keep-git-dir is not supported: clone the repository with RUN, or COPY it from the context")
+		return blame("--keep-git-dir", errors.New("ADD --keep-git-dir is not supported: clone the repository with RUN, or COPY it from the context"))
 	}
 	for _, s := range c.SourcePaths {
 		if isGit(s) {
-			return unsupported("ADD of a git repository", "clone it with RUN, or COPY it from the context")
+			return blame(s, unsupported("ADD of a git repository", "clone it with RUN, or COPY it from the context"))
 		}
 		if c.Checksum != "" && !variable(s) && !isRemote(s) {
-			return errors.New("checksum flag is not supported for local sources")
+			return blame(s, errors.New("checksum flag is not supported for local sources"))
 		}
 	}
 	if c.Checksum != "" && !variable(c.Checksum) {
 		if _, err := digest.Parse(c.Checksum); err != nil {
-			return fmt.Errorf("checksum %q: %w", c.Checksum, err)
+			return blame("--checksum="+c.Checksum, blame(c.Checksum, fmt.Errorf("checksum %q: %w", c.Checksum, err)))
 		}
 	}
 	return checkMode(c.Chmod)
@@ -167,7 +167,7 @@ func (b *build) checkLinks(list []*instruction) error {
 		}
 		switch {
 		case link && b.o.Layers:
-			return in.fail(unsupported(in.verb()+" --link together with --layers", "leave one of the flags out: the files are the same"))
+			return in.fail(blame("--link", unsupported(in.verb()+" --link together with --layers", "leave one of the flags out: the files are the same")))
 		case link:
 			b.o.Output.warn("--link is not supported when building without --layers, ignoring --link")
 		}
@@ -180,7 +180,7 @@ func checkMode(mode string) error {
 		return nil
 	}
 	if n, err := strconv.ParseUint(mode, 8, 32); err != nil || n > 0o7777 {
-		return fmt.Errorf("Error parsing chmod %q: it must be an octal number of at most 7777", mode)
+		return blame("--chmod="+mode, blame(mode, fmt.Errorf("Error parsing chmod %q: it must be an octal number of at most 7777", mode)))
 	}
 	return nil
 }
@@ -232,8 +232,12 @@ func checkSignal(signal string) error {
 func checkTrigger(text string) error {
 	_, err := parseFile("ONBUILD", []byte(text))
 	var at *SourceError
-	if errors.As(err, &at) {
-		return at.Err
+	if !errors.As(err, &at) {
+		return err
 	}
-	return err
+	if !isBlamed(at.Err) {
+		word, _, _ := strings.Cut(text, " ")
+		return blame(word, at.Err)
+	}
+	return at.Err
 }

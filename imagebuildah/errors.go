@@ -3,7 +3,6 @@ package imagebuildah
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/projectatomic/buildah/builder"
 )
@@ -11,18 +10,26 @@ import (
 // SourceError is a mistake in a Dockerfile. Its text is one line that begins with
 // the place; [SourceError.Excerpt] shows the lines.
 type SourceError struct {
-	File  string
-	Line  int // of the instruction's first line, from 1
-	Err   error
-	place place
+	File   string
+	Line   int // from 1
+	Column int // in characters, from 1
+	Err    error
+	place  place
 }
 
-func (e *SourceError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
+func (e *SourceError) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
+}
 
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// Excerpt shows the lines that the error is about, marked, between their neighbours.
+// Excerpt shows the line between its neighbours, and a caret below the word.
 func (e *SourceError) Excerpt() string { return e.place.excerpt() }
+
+// sourceError is an error at a place.
+func sourceError(at place, err error) *SourceError {
+	return &SourceError{File: at.src.name, Line: at.first, Column: at.column, Err: err, place: at}
+}
 
 // StepError is a step that failed. Whatever made it fail, the exit status of a
 // RUN among it, is found with errors.As.
@@ -51,41 +58,13 @@ func (e *StepError) Ran() bool {
 	return errors.As(e.Err, &exit) || errors.As(e.Err, &start)
 }
 
-// Excerpt shows the lines of the step, marked, between their neighbours.
-func (e *StepError) Excerpt() string { return e.place.excerpt() }
-
-// place is a range of lines in a source.
-type place struct {
-	src         *source
-	first, last int // from 1
-}
-
-// contextLines is how many lines are shown around those that are meant.
-const contextLines = 2
-
-// longest is the length after which a shown line is cut.
-const longest = 120
-
-func (p place) excerpt() string {
-	if p.src == nil || p.first < 1 {
+// Excerpt names the place of the step and shows its lines between their neighbours.
+func (e *StepError) Excerpt() string {
+	shown := e.place.excerpt()
+	if shown == "" {
 		return ""
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d\n", p.src.name, p.first)
-	last := max(p.first, p.last)
-	width := len(fmt.Sprint(last + contextLines))
-	for n := max(1, p.first-contextLines); n <= min(len(p.src.lines), last+contextLines); n++ {
-		mark := "   "
-		if n >= p.first && n <= last {
-			mark = ">>>"
-		}
-		line := p.src.lines[n-1]
-		if len(line) > longest {
-			line = strings.ToValidUTF8(line[:longest], "") + "..."
-		}
-		fmt.Fprintf(&b, "%s %*d | %s\n", mark, width, n, line)
-	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return e.place.String() + "\n" + shown
 }
 
 // unsupported is the answer to what a later version will do.

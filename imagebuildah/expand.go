@@ -20,10 +20,24 @@ func inWord(text string, err error) error {
 		return nil
 	}
 	reason := strings.TrimPrefix(err.Error(), fmt.Sprintf("failed to process %q: ", text))
+	at := ""
 	if strings.Contains(reason, "unsupported modifier (\uFFFD)") {
 		reason = "missing \"}\""
 	}
-	return fmt.Errorf("word %q: %s", text, reason)
+	if name, _, ok := strings.Cut(reason, ": "); ok && strings.Contains(text, "${"+name) {
+		at = "${" + name // of ${name:?why}
+	} else if i := strings.LastIndex(text, "${"); i >= 0 && !strings.Contains(reason, "quote") {
+		at = substitution(text[i:])
+	}
+	return blame(text, blame(at, fmt.Errorf("word %q: %s", text, reason)))
+}
+
+// substitution is what a text begins with, to the end of the braces, or of the word.
+func substitution(text string) string {
+	if end := strings.IndexAny(text, "} \t\n\""); end >= 0 {
+		return strings.TrimRight(text[:end+1], " \t\n\"")
+	}
+	return text
 }
 
 // document expands the body of a here-document, where quotes are plain characters.

@@ -44,7 +44,8 @@ func parseMount(text string) (mount, error) {
 	text = strings.Join(fields, ",")
 	m, err := mountflag.ParseMount(text, mountflag.Context{Workdir: "/", Rooted: true})
 	if err != nil {
-		return mount{}, err
+		_, reason, _ := strings.Cut(err.Error(), text)
+		return mount{}, blame(firstQuoted(strings.TrimPrefix(reason, `"`)), err)
 	}
 	return mount{text: text, from: m.From}, nil
 }
@@ -54,13 +55,13 @@ func checkMountField(key, value string, given bool) error {
 	needed, known := mountKeys[key]
 	switch {
 	case !known:
-		return fmt.Errorf("%s: invalid mount option%s", key, didYouMean(key, slices.Collect(maps.Keys(mountKeys))))
+		return blame(key, fmt.Errorf("%s: invalid mount option%s", key, didYouMean(key, slices.Collect(maps.Keys(mountKeys)))))
 	case needed && !given:
-		return fmt.Errorf("%s: must provide an argument for option", key)
+		return blame(key, fmt.Errorf("%s: must provide an argument for option", key))
 	case key == "from" && value == "":
-		return fmt.Errorf("%s points to an empty value", key)
+		return blame(key, fmt.Errorf("%s points to an empty value", key))
 	case key == "bind-propagation" && !slices.Contains(propagations, value):
-		return fmt.Errorf("%s=%s: invalid mount option%s", key, value, didYouMean(value, slices.Clone(propagations)))
+		return blame(value, fmt.Errorf("%s=%s: invalid mount option%s", key, value, didYouMean(value, slices.Clone(propagations))))
 	case key != "type":
 		return nil
 	}
@@ -68,9 +69,9 @@ func checkMountField(key, value string, given bool) error {
 	case "bind", "cache", "tmpfs":
 		return nil
 	case "secret":
-		return unsupported("RUN --mount=type=secret", "give the file to all steps with --volume, which leaves nothing in the image")
+		return blame(value, unsupported("RUN --mount=type=secret", "give the file to all steps with --volume, which leaves nothing in the image"))
 	case "ssh":
-		return unsupported("RUN --mount=type=ssh", "give the agent's socket to all steps with --volume, or fetch what needs it before the build")
+		return blame(value, unsupported("RUN --mount=type=ssh", "give the agent's socket to all steps with --volume, or fetch what needs it before the build"))
 	}
-	return fmt.Errorf("invalid mount type %q%s", value, didYouMean(value, []string{"bind", "cache", "tmpfs", "secret", "ssh"}))
+	return blame(value, fmt.Errorf("invalid mount type %q%s", value, didYouMean(value, []string{"bind", "cache", "tmpfs", "secret", "ssh"})))
 }

@@ -6,19 +6,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/moby/buildkit/frontend/dockerfile/command"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/projectatomic/buildah/internal/contexts"
 )
-
-// source is one Dockerfile, or what an image has for those that build on it.
-type source struct {
-	name   string
-	lines  []string
-	escape rune
-}
 
 // instruction is one typed instruction and where it stands.
 type instruction struct {
@@ -40,13 +32,17 @@ func (in *instruction) verb() string { return strings.ToUpper(in.node.Value) }
 // text is the instruction as it was written, continuation lines joined.
 func (in *instruction) text() string { return strings.TrimSpace(in.node.Original) }
 
-func (in *instruction) place() place {
+// placeOf is where a step failed: the word, where the error names one, or all its lines.
+func (in *instruction) placeOf(err error) place {
+	if isBlamed(err) {
+		return in.src.locate(in.node.StartLine, in.node.EndLine, err)
+	}
 	return place{src: in.src, first: in.node.StartLine, last: in.node.EndLine}
 }
 
 // fail is an error at this instruction.
 func (in *instruction) fail(err error) error {
-	return &SourceError{File: in.src.name, Line: in.node.StartLine, Err: err, place: in.place()}
+	return sourceError(in.src.locate(in.node.StartLine, in.node.EndLine, err), err)
 }
 
 // parseFiles parses the Dockerfiles of a build, each alone, and joins their
@@ -76,7 +72,7 @@ func (e *syntaxError) Unwrap() error { return e.SourceError }
 
 // parseFile parses one text.
 func parseFile(name string, data []byte) ([]*instruction, error) {
-	src := &source{name: name, lines: strings.Split(strings.TrimSuffix(string(data), "\n"), "\n"), escape: parser.DefaultEscapeToken}
+	src := newSource(name, data)
 	result, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
 		return nil, src.syntaxError(err)
@@ -91,51 +87,6 @@ func parseFile(name string, data []byte) ([]*instruction, error) {
 		list = append(list, in)
 	}
 	return list, nil
-}
-
-// syntaxError translates an error of the parser, which knows the lines.
-func (s *source) syntaxError(err error) error {
-	at := place{src: s, first: 1}
-	var located *parser.LocationError
-	if errors.As(err, &located) && len(located.Locations) > 0 && len(located.Locations[0]) > 0 {
-		ranges := located.Locations[0]
-		at.first, at.last = ranges[0].Start.Line, ranges[len(ranges)-1].End.Line
-		err = located.Unwrap()
-		if strings.Contains(err.Error(), "parser directive") || strings.HasPrefix(err.Error(), "invalid escape token") {
-			at.first, at.last = at.first+1, at.last+1 // the parser counts these from 0
-		}
-	}
-	at.first = max(1, at.first)
-	text := err.Error()
-	switch {
-	case strings.HasPrefix(text, "invalid escape token"):
-		err = fmt.Errorf("invalid ESCAPE: %s", strings.TrimPrefix(text, "invalid escape token "))
-	case strings.Contains(text, "file with no instructions"):
-		err = errors.New("no FROM statement found: the file has no instructions")
-	case text == "unterminated heredoc":
-		if doc := s.heredocName(at.first); doc != "" {
-			err = fmt.Errorf("%s: unterminated heredoc", doc)
-		}
-		at.last = at.first
-	}
-	return &syntaxError{&SourceError{File: s.name, Line: at.first, Err: err, place: at}}
-}
-
-func (s *source) line(n int) string {
-	if n < 1 || n > len(s.lines) {
-		return ""
-	}
-	return s.lines[n-1]
-}
-
-// heredocName is the first here-document that a line begins.
-func (s *source) heredocName(line int) string {
-	for _, word := range strings.Fields(s.line(line)) {
-		if doc := parser.MustParseHeredoc(word); doc != nil {
-			return doc.Name
-		}
-	}
-	return ""
 }
 
 // parse types the instruction and checks all that can be checked without
@@ -192,35 +143,6 @@ func (in *instruction) fresh() (instructions.Command, error) {
 	return cmd, nil
 }
 
-// translate gives an error of the instruction parser in the words that scripts look for.
-func (in *instruction) translate(err error) error {
-	var located *parser.LocationError
-	if errors.As(err, &located) {
-		err = located.Unwrap()
-	}
-	var unknown *instructions.UnknownInstructionError
-	if errors.As(err, &unknown) {
-		text := fmt.Sprintf("Build error: Unknown instruction: %q", in.verb())
-		return errors.New(text + didYouMean(in.verb(), verbs()))
-	}
-	text := err.Error()
-	switch {
-	case strings.HasPrefix(text, "VOLUME specified"):
-		return errors.New("Volume specified can not be an empty string") //nolint:staticcheck // scripts look for it
-	case strings.Contains(text, "cannot be less than"):
-		return fmt.Errorf("%s: it must be positive", text)
-	}
-	return err
-}
-
-func verbs() []string {
-	all := make([]string, 0, len(command.Commands))
-	for name := range command.Commands {
-		all = append(all, strings.ToUpper(name))
-	}
-	return all
-}
-
 // fromLine is what a FROM says, nothing expanded.
 type fromLine struct {
 	image    string
@@ -239,17 +161,17 @@ func parseFrom(node *parser.Node) (*fromLine, error) {
 	case len(words) == 3 && strings.EqualFold(words[1], "as"):
 		f.name = words[2]
 	case len(words) != 1:
-		return nil, errors.New("FROM requires either one argument, or three: FROM IMAGE [AS NAME]")
+		return nil, fromArity(words)
 	}
 	f.image = words[0]
 	seen := map[string]bool{}
 	for _, flag := range node.Flags {
 		name, value, _ := strings.Cut(flag, "=")
 		if seen[name] && name == "--after" {
-			return nil, errors.New("only one --after flag is allowed per FROM instruction")
+			return nil, &blamed{word: name, nth: 1, err: errors.New("only one --after flag is allowed per FROM instruction")}
 		}
 		if seen[name] {
-			return nil, fmt.Errorf("duplicate flag specified: %s", name)
+			return nil, &blamed{word: name, nth: 1, err: fmt.Errorf("duplicate flag specified: %s", name)}
 		}
 		seen[name] = true
 		switch name {
@@ -260,4 +182,20 @@ func parseFrom(node *parser.Node) (*fromLine, error) {
 		}
 	}
 	return f, nil
+}
+
+// fromArity is about a FROM with too few or too many words.
+func fromArity(words []string) error {
+	text := "FROM requires either one argument, or three: FROM IMAGE [AS NAME]"
+	if len(words) < 2 {
+		return errors.New(text)
+	}
+	word := words[1]
+	switch {
+	case !strings.EqualFold(word, "as"):
+		text += didYouMean(word, []string{"AS"})
+	case len(words) > 3:
+		word = words[3]
+	}
+	return blame(word, errors.New(text))
 }

@@ -148,7 +148,7 @@ func checkPlatformArg(in *instruction) error {
 	}
 	for _, a := range c.Args {
 		if (a.Key == "TARGETPLATFORM" || a.Key == "BUILDPLATFORM") && a.Value != nil {
-			return fmt.Errorf("attempted to redefine %q: it is set by the builder", a.Key)
+			return blame(a.Key, fmt.Errorf("attempted to redefine %q: it is set by the builder", a.Key))
 		}
 	}
 	return nil
@@ -208,21 +208,29 @@ func (p *plan) resolve(s *stage) error {
 	}
 	s.name = strings.ToLower(s.name)
 	if s.name != "" && !stageName.MatchString(s.name) {
-		return fmt.Errorf("invalid name for build stage: %q: it begins with a letter and has no symbols but \"-\", \"_\" and \".\"", s.name)
+		return &blamed{word: f.name, nth: sameWord(f), err: fmt.Errorf("invalid name for build stage: %q: it begins with a letter and has no symbols but \"-\", \"_\" and \".\"", s.name)}
 	}
 	if s.image == "" {
-		return fmt.Errorf("base image %q is empty once its variables are expanded: invalid reference format", f.image)
+		return blame(f.image, fmt.Errorf("base image %q is empty once its variables are expanded: invalid reference format", f.image))
 	}
 	if s.base = p.baseStage(s.image, s.index); s.base == none {
 		if err := checkImage(s.image); err != nil {
-			return err
+			return blame(f.image, err)
 		}
 	}
 	if err := p.resolveAfter(s, vars); err != nil || s.platform == "" {
 		return err
 	}
 	_, err := imageconfig.ParsePlatform(s.platform)
-	return err
+	return blame("--platform="+f.platform, blame(f.platform, err))
+}
+
+// sameWord counts how often the name of a stage stands in the line before its own place.
+func sameWord(f *fromLine) int {
+	if f.image == f.name {
+		return 1
+	}
+	return 0
 }
 
 // resolveAfter finds the stage of --after.
@@ -236,10 +244,10 @@ func (p *plan) resolveAfter(s *stage, vars variables) error {
 	}
 	at := p.find(name, s.index)
 	if at == none && (name == s.name || name == strconv.Itoa(s.index)) {
-		return fmt.Errorf("FROM --after=%s: cannot depend on later stage", name)
+		return blame(s.from.from.after, fmt.Errorf("FROM --after=%s: cannot depend on later stage", name))
 	}
 	if at == none {
-		return fmt.Errorf("FROM --after=%s: stage %q not found%s", name, name, didYouMean(name, p.names(s.index)))
+		return blame(s.from.from.after, fmt.Errorf("FROM --after=%s: stage %q not found%s", name, name, didYouMean(name, p.names(s.index))))
 	}
 	s.needs = append(s.needs, at)
 	return nil

@@ -37,7 +37,7 @@ type stageRun struct {
 func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 	r := &stageRun{build: b, out: printer{out: b.o.Output.Steps}, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
 	if err := r.begin(ctx); err != nil {
-		return nil, &StepError{Err: err, place: s.from.place()}
+		return nil, &StepError{Err: err, place: s.from.placeOf(err)}
 	}
 	if len(r.steps) == 0 {
 		return r.withoutSteps(ctx)
@@ -59,7 +59,7 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 			author = r.ws.Image().OCI.Author // a commit's own entry has that of the image
 		}
 		if result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last); err != nil {
-			return nil, &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.place()}
+			return nil, &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.placeOf(err)}
 		}
 	}
 	return result, nil
