@@ -221,9 +221,9 @@ func (a *assembly) history(created time.Time) []History {
 	}
 	if a.layerEntry != nil {
 		added = append(added, *a.layerEntry)
-		if len(a.options.AddFiles) > 0 && !a.squash {
-			added = append(added, History{CreatedBy: a.addFileText()})
-		}
+	}
+	if len(a.options.AddFiles) > 0 && !a.squash {
+		added = append(added, History{CreatedBy: a.addFileText()})
 	}
 	for _, h := range a.trailing {
 		h.EmptyLayer = true

@@ -125,6 +125,13 @@ func (e *Engine) CommitState(ctx context.Context, st State, dest string, o Commi
 	if err != nil {
 		return Committed{}, err
 	}
+	if len(o.AddFiles) > 0 {
+		extra, err := e.addFileLayer(ctx, st.TopLayer, o)
+		if err != nil {
+			return Committed{}, err
+		}
+		st.push(extra, false)
+	}
 	return e.publish(ctx, st, target, e.stateAssembly(st, o))
 }
 

@@ -154,6 +154,14 @@ func (s *session) MakeDir(ctx context.Context, path, owner string) error {
 	return err
 }
 
+// Scan lists what the files are.
+func (s *session) Scan(ctx context.Context, o builder.ScanOptions) ([]builder.AddFile, func() error, error) {
+	if err := s.open(ctx); err != nil {
+		return nil, nil, err
+	}
+	return s.b.Scan(ctx, o)
+}
+
 // Commit makes an image and goes on from it.
 func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptions) (builder.Committed, error) {
 	var done builder.Committed

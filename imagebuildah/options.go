@@ -35,6 +35,7 @@ type Options struct {
 	Container builder.FromOptions
 	Run       builder.RunOptions
 	Fetch     builder.Fetch         // how ADD downloads
+	Scan      builder.ScanOptions   // of the image; the zero value is none
 	Commit    builder.CommitOptions // of the image; intermediate ones take over what is not about the result
 }
 

@@ -229,6 +229,12 @@ func (w *recorded) Keep(hint string) (string, error) {
 	return hint, nil
 }
 
+func (w *recorded) Scan(_ context.Context, o builder.ScanOptions) ([]builder.AddFile, func() error, error) {
+	w.start()
+	w.logf("scan with %s", o.Scanner.Image)
+	return nil, func() error { return nil }, nil
+}
+
 func (w *recorded) Preview(o builder.CommitOptions) (string, error) {
 	w.logf("preview with %d steps pending", len(o.Pending))
 	return strings.Repeat("9a", 32), nil

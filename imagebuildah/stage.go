@@ -234,7 +234,7 @@ func (r *stageRun) override(img *imageconfig.Image) {
 // overridden tells that an option makes the result another image than its base.
 func (r *stageRun) overridden() bool {
 	o, m := r.o.Overrides, r.o.Commit.Metadata
-	return r.o.Commit.Squash || o.DropLabels || o.DropAnnotations || o.OSVersion != "" ||
+	return r.o.Commit.Squash || !r.o.Scan.Scanner.IsZero() || o.DropLabels || o.DropAnnotations || o.OSVersion != "" ||
 		len(m.Annotations)+len(m.UnsetEnv)+len(m.UnsetLabels)+len(m.UnsetAnnotations)+len(o.OSFeatures) > 0
 }
 
@@ -317,8 +317,13 @@ func (r *stageRun) intermediate() builder.CommitOptions {
 }
 
 // commitFinal commits the result.
-func (r *stageRun) commitFinal(ctx context.Context, entry builder.History) (builder.Committed, error) {
+func (r *stageRun) commitFinal(ctx context.Context, entry builder.History) (done builder.Committed, err error) {
 	o := r.o.Commit
+	finish, err := r.scan(ctx, &o)
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, finish()) }()
 	o.Metadata.LayerLabels = nil // those are for the images on the way
 	dest := ""
 	if len(r.o.Tags) > 0 {

@@ -29,6 +29,9 @@ type workspace interface {
 	// Preview gives the ID of the image that Commit would make of a workspace
 	// without changed files.
 	Preview(o builder.CommitOptions) (string, error)
+	// Scan lists what the files of the workspace are, and gives the files that
+	// belong in its image; the caller calls done when it was committed.
+	Scan(ctx context.Context, o builder.ScanOptions) (files []builder.AddFile, done func() error, err error)
 	// State is the image as it was last committed.
 	State() builder.State
 	// Root lends the root file system for reading; the caller calls done.

@@ -29,7 +29,7 @@ func (p *program) buildCommand() *cli.Command {
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
-			f.stages.options(), f.policy.options(),
+			f.stages.options(), f.policy.options(), f.sbom.options(),
 			f.caching.options(p), f.failure.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.push.layerOptions(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
@@ -143,6 +143,9 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 		return o, err
 	}
 	if o.Policy, err = f.policy.settle(); err != nil {
+		return o, err
+	}
+	if o.Scan.Scanner, err = f.sbom.settle(); err != nil {
 		return o, err
 	}
 	o.Overrides = f.settleOverrides()

@@ -12,6 +12,7 @@ type buildFlags struct {
 	source    sourceFlags
 	stages    stageFlags
 	policy    policyFlags
+	sbom      sbomFlags
 	result    resultFlags
 	args      argFlags
 	overrides overrideFlags
@@ -188,5 +189,5 @@ func refusedOfBuild() []refusal {
 		{name: "secret", word: "SPEC", instead: insteadOfSecrets},
 		{name: "ssh", word: "SPEC", instead: insteadOfSecrets},
 	}
-	return append(append(list, refusedOfScan()...), refusedOfCreation()...)
+	return append(append(list, refusedOfWorkload()), refusedOfCreation()...)
 }

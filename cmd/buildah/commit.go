@@ -18,6 +18,8 @@ type commitFlags struct {
 	times              timeFlags
 	push               pushFlags
 	registry           registryFlags
+	sbom               sbomFlags
+	pull               pullFlags      // of the scanner's image
 	settings           builder.Change // settings of `config` that may be given here too
 	format, configFile string
 	addFiles           []string
@@ -38,7 +40,7 @@ func (p *program) commitCommand() *cli.Command {
 		Category:  containerGroup,
 		UsageText: "buildah commit web registry.example.com/team/web:1\nbuildah commit --rm --squash web oci-archive:web.tar\nbuildah commit --timestamp 0 --change 'CMD [\"/bin/app\"]' web app",
 		Flags: asFlags(f.own(), f.metadata(), f.times.options(), f.times.hidden(), f.push.layerOptions(),
-			f.registry.options(), []*option{f.registry.signing()}, refuse(refusedOfCommit())),
+			f.registry.options(), []*option{f.registry.signing()}, f.sbom.options(), f.pull.options(), refuse(refusedOfCommit())),
 		Before: takes(1, 2),
 		Action: func(c *cli.Context) error {
 			return p.withContainer(c, c.Args().First(), func(e *builder.Engine, b *builder.Builder) error {
@@ -89,17 +91,15 @@ func choose(c *builder.Choice) func(string) error {
 }
 
 func refusedOfCommit() []refusal {
-	list := []refusal{
-		{name: "manifest", word: "LIST", instead: insteadOfLists},
-		{name: "pull", word: "POLICY", instead: insteadOfScan},
-		{name: "pull-always", instead: insteadOfScan},
-		{name: "pull-never", instead: insteadOfScan},
-	}
-	return append(list, refusedOfScan()...)
+	return []refusal{{name: "manifest", word: "LIST", instead: insteadOfLists}, refusedOfWorkload()}
 }
 
 func (p *program) commit(c *cli.Context, e *builder.Engine, b *builder.Builder, f *commitFlags) error {
 	o, err := f.settle(p, e)
+	if err != nil {
+		return err
+	}
+	scan, err := f.scan(c, p, o)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (p *program) commit(c *cli.Context, e *builder.Engine, b *builder.Builder, 
 		return err
 	}
 	p.report(e, f.quiet)
-	done, err := b.Commit(c.Context, c.Args().Get(1), o)
+	done, err := commitScanned(c, b, o, scan)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,6 @@ func refuse(list []refusal) []*option {
 
 const (
 	insteadOfLists    = "commit the image, then use another tool for the manifest list"
-	insteadOfScan     = "run the scanner on the result of `buildah mount`"
 	insteadOfWorkload = "convert the image with another tool"
 	insteadOfMaps     = "leave it out; containers have the IDs of the host"
 )
@@ -53,14 +52,7 @@ func refusedOfCreation() []refusal {
 	}
 }
 
-// refusedOfScan are the flags about a bill of materials and confidential workloads.
-func refusedOfScan() []refusal {
-	list := []refusal{{name: "cw", word: "OPTIONS", instead: insteadOfWorkload}}
-	for _, name := range []string{
-		"sbom", "sbom-scanner-image", "sbom-scanner-command", "sbom-merge-strategy", "sbom-output",
-		"sbom-image-output", "sbom-purl-output", "sbom-image-purl-output",
-	} {
-		list = append(list, refusal{name: name, word: "VALUE", instead: insteadOfScan})
-	}
-	return list
+// refusedOfWorkload is the flag about confidential workloads.
+func refusedOfWorkload() refusal {
+	return refusal{name: "cw", word: "OPTIONS", instead: insteadOfWorkload}
 }
