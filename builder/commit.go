@@ -29,6 +29,7 @@ type CommitOptions struct {
 	Pending   []History            // entries without a layer, after those of the record
 	AddFiles  []AddFile            // further files, in a layer of their own
 	Push      transfer.PushOptions // for destinations other than the store
+	List      string               // manifest list that the image is added to; "" means none
 }
 
 // Times fixes the times in an image, so that the same input gives the same bytes.
@@ -100,7 +101,8 @@ func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Com
 	if err != nil {
 		return Committed{}, err
 	}
-	if err := checkCompression(target, b.formatOf(o), o.Push.Compression); err != nil {
+	err = errors.Join(checkCompression(target, b.formatOf(o), o.Push.Compression), b.engine.checkList(target, o.List))
+	if err != nil {
 		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
 	}
 	st, err := b.freeze(ctx, o)
@@ -108,6 +110,9 @@ func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Com
 		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
 	}
 	done, err := b.engine.publish(ctx, st, target, b.assembly(st, o))
+	if err == nil && o.List != "" {
+		_, err = b.engine.AddToList(o.List, []string{done.ID}, AddToListOptions{})
+	}
 	if err != nil {
 		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
 	}

@@ -29,13 +29,11 @@ type ImageInfo struct {
 	// Children is the number of images that stand on this one.
 	Children int
 	List     bool // a manifest list
+	Listed   bool // a member of a manifest list that has a name
 }
 
-// listInstances is the item that only manifest lists have.
-const listInstances = "instances.json"
-
 // Dangling tells whether nothing refers to the image.
-func (i *ImageInfo) Dangling() bool { return len(i.Names) == 0 && i.Children == 0 }
+func (i *ImageInfo) Dangling() bool { return len(i.Names) == 0 && i.Children == 0 && !i.Listed }
 
 // Intermediate tells whether the image is only there for another that stands on it.
 func (i *ImageInfo) Intermediate() bool { return len(i.Names) == 0 && i.Children > 0 }
@@ -127,9 +125,10 @@ func (e *Engine) imageInfos() ([]ImageInfo, error) {
 	for _, img := range images {
 		infos = append(infos, infoOf(img))
 	}
-	children := e.childCounts(infos, parents)
+	children, listed := e.childCounts(infos, parents), e.listed(infos)
 	for i := range infos {
 		infos[i].Children = children[infos[i].ID]
+		infos[i].Listed = slices.ContainsFunc(infos[i].Digests, func(d digest.Digest) bool { return listed[d] })
 	}
 	slices.SortStableFunc(infos, func(a, b ImageInfo) int {
 		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.ID, b.ID))
@@ -141,7 +140,7 @@ func infoOf(img store.Image) ImageInfo {
 	return ImageInfo{
 		ID: img.ID, Names: img.Names, NamesHistory: img.NamesHistory, Digest: img.Digest, Digests: img.Digests,
 		TopLayer: img.TopLayer, Created: img.Created, ReadOnly: img.ReadOnly,
-		List: img.TopLayer == "" && slices.Contains(img.BigData, listInstances),
+		List: img.IsList(),
 	}
 }
 

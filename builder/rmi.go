@@ -63,7 +63,7 @@ func (e *Engine) Prune(ctx context.Context, o PruneOptions) (Removed, error) {
 	layers.Tidy(e.Store)
 	r := removal{engine: e, force: o.Force, skipUsed: !o.Force}
 	r.removed.Deleted = torn
-	err = r.sweep(ctx, func(i ImageInfo) bool { return o.All || len(i.Names) == 0 && i.Children == 0 })
+	err = r.sweep(ctx, func(i ImageInfo) bool { return o.All || i.Dangling() })
 	return r.removed, err
 }
 

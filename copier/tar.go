@@ -16,6 +16,7 @@ type TarOptions struct {
 	Owner   *Owner       // of all entries; nil keeps those of the files
 	IDs     IDMap        // translates owners on disk to those in the archive
 	Prefix  string       // what entries are below in the archive
+	Open    bool         // leave out the end of the archive: another one is to follow
 	Note    func(string) // hears of files that were left out, such as sockets; nil hears nothing
 }
 
@@ -27,6 +28,9 @@ func Tar(ctx context.Context, w io.Writer, src *Root, name string, o TarOptions)
 	t := tarring{out: out, o: o, links: map[inode]string{}, buf: make([]byte, smallFile)}
 	if err := t.top(ctx, src, name); err != nil {
 		return fmt.Errorf("archiving %q: %w", name, err)
+	}
+	if o.Open {
+		return out.Flush()
 	}
 	return out.Close()
 }

@@ -8,8 +8,6 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
-	"github.com/projectatomic/buildah/internal/contexts"
-	"github.com/projectatomic/buildah/internal/ignore"
 	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
 
@@ -25,41 +23,39 @@ func run(ctx context.Context, e engine, o Options) (result Result, err error) {
 	if err := o.normalize(); err != nil {
 		return Result{}, err
 	}
-	if err := e.CheckNames(o.Tags); err != nil {
+	if err := errors.Join(e.CheckNames(o.Tags), e.CheckList(o.Lists.Manifest, o.Tags)); err != nil {
 		return Result{}, err
 	}
-	c, err := contexts.Open(ctx, o.Source.Context, o.Source.Fetch)
+	in, err := openInput(ctx, o.Source)
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	b := &build{engine: e, o: o, lent: map[string]*copier.Root{}}
+	defer func() { err = errors.Join(err, in.close()) }()
+	return in.build(ctx, e, o)
+}
+
+// one builds for one platform.
+func (in *input) one(ctx context.Context, e engine, o Options) (Result, error) {
+	b := &build{input: in, engine: e, o: o, lent: map[string]*copier.Root{}}
 	b.out.out = o.Output.Steps
-	if err := b.read(ctx, c); err != nil {
+	if err := b.read(); err != nil {
 		return Result{}, err
 	}
-	b.context, err = copier.OpenRoot(c.Dir)
-	if err != nil {
-		return Result{}, fmt.Errorf("opening the build context: %w", err)
-	}
-	defer b.context.Close()
 	return b.all(ctx)
 }
 
-// build is one build under way.
+// build is one build under way, for one platform.
 type build struct {
-	engine   engine
-	o        Options
-	plan     *plan
-	out      printer
-	context  *copier.Root
-	ignored  []string // patterns
-	ignoring string   // the file they are from
-	done     []*stageResult
-	lent     map[string]*copier.Root
-	cleanup  []func(context.Context) error // the last first
-	made     []string                      // IDs of images that go when the build is done
-	known    map[string]bool               // images that were there before the first of those
+	*input
+	engine  engine
+	o       Options
+	plan    *plan
+	out     printer
+	done    []*stageResult
+	lent    map[string]*copier.Root
+	cleanup []func(context.Context) error // the last first
+	made    []string                      // IDs of images that go when the build is done
+	known   map[string]bool               // images that were there before the first of those
 }
 
 // stageResult is what a stage leaves for those that need it.
@@ -69,17 +65,9 @@ type stageResult struct {
 	final builder.Committed // of the last stage
 }
 
-// read reads and checks everything before the first step.
-func (b *build) read(ctx context.Context, c *contexts.Context) error {
-	files, err := c.Files(ctx, b.o.Source.Files, b.o.Source.Fetch)
-	var cpp *contexts.PreprocessError
-	if errors.As(err, &cpp) {
-		return fmt.Errorf("%w: %w", err, &builder.ExitError{Code: cpp.Status})
-	}
-	if err != nil {
-		return err
-	}
-	list, err := parseFiles(files)
+// read parses and checks everything before the first step.
+func (b *build) read() error {
+	list, err := parseFiles(b.files)
 	if err != nil {
 		return err
 	}
@@ -91,17 +79,6 @@ func (b *build) read(ctx context.Context, c *contexts.Context) error {
 		return err
 	}
 	b.done = make([]*stageResult, len(b.plan.stages))
-	f, err := c.IgnoreFile(b.o.Source.IgnoreFile, b.o.Source.Files, b.o.Source.Fetch.Cwd)
-	if err != nil || f.Name == "" {
-		return err
-	}
-	b.ignoring = f.Name
-	if b.ignored, err = ignore.Parse(strings.NewReader(string(f.Data))); err != nil {
-		return fmt.Errorf("%q: %w", f.Name, err)
-	}
-	if _, err := ignore.New(b.ignored); err != nil {
-		return fmt.Errorf("%q: %w", f.Name, err)
-	}
 	return nil
 }
 

@@ -17,6 +17,9 @@ type Export struct {
 	Dir    string    // it is merged into this directory, which is made where it is missing
 	File   string    // it becomes this tar archive
 	Stream io.Writer // it is written here as a tar archive
+
+	below string // directory in the archive, when several platforms share it
+	open  bool   // the archive goes on after this
 }
 
 // export writes the root file system as it will be in the image.
@@ -36,7 +39,7 @@ func (r *stageRun) export(ctx context.Context) error {
 		case x.File != "":
 			err = r.exportFile(ctx, root, x.File)
 		default:
-			err = r.exportTar(ctx, root, x.Stream)
+			err = r.exportTar(ctx, root, x)
 		}
 		if err != nil {
 			return fmt.Errorf("exporting the root file system: %w", err)
@@ -60,32 +63,51 @@ func (r *stageRun) exportTree(ctx context.Context, root *copier.Root, dir string
 	return err
 }
 
-// exportFile replaces a file at once; what is no file, such as a pipe, is written to.
-func (r *stageRun) exportFile(ctx context.Context, root *copier.Root, name string) (err error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(r.exportTar(ctx, root, f), f.Close())
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
+// exportFile replaces a file at once.
+func (r *stageRun) exportFile(ctx context.Context, root *copier.Root, name string) error {
+	f, err := createFile(name)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err := errors.Join(r.exportTar(ctx, root, f), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	err = r.exportTar(ctx, root, Export{Stream: f})
+	return errors.Join(err, f.finish(err == nil))
 }
 
-func (r *stageRun) exportTar(ctx context.Context, root *copier.Root, w io.Writer) error {
-	return copier.Tar(ctx, w, root, "/", copier.TarOptions{Times: r.o.Commit.Times.Fixed(), Note: r.note})
+// outFile is a file that others see once it is complete; what is no file, such as
+// a pipe, is written to as it is.
+type outFile struct {
+	*os.File
+	name string // "" when it is written to in its place
+}
+
+func createFile(name string) (*outFile, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		return &outFile{File: f}, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
+	return &outFile{File: f, name: name}, err
+}
+
+// finish closes the file and gives it its name, or takes it away.
+func (f *outFile) finish(keep bool) error {
+	if f.name == "" {
+		return f.Close()
+	}
+	err := errors.Join(f.Chmod(0o644), f.Close())
+	if keep && err == nil {
+		err = os.Rename(f.Name(), f.name)
+	}
+	if !keep || err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+func (r *stageRun) exportTar(ctx context.Context, root *copier.Root, x Export) error {
+	return copier.Tar(ctx, x.Stream, root, "/", copier.TarOptions{
+		Times: r.o.Commit.Times.Fixed(), Note: r.note, Prefix: x.below, Open: x.open,
+	})
 }
 
 func (r *stageRun) note(text string) { r.o.Output.warn("%s", text) }

@@ -26,6 +26,7 @@ type Options struct {
 	Keep      bool     // leave the working containers behind after success, with Layers
 	// KeepFailed leaves the working container of a step that fails to the user.
 	KeepFailed bool
+	Lists      Lists
 	Network    string // "none" keeps the network from all RUN steps; "" leaves it to Run
 	Output     Output
 	Policy     *sourcepolicy.Policy // for images that are named; nil allows all
@@ -74,13 +75,30 @@ type Output struct {
 	// What RUN writes to these streams is not shown to anybody: the end of it is in
 	// the [StepError] when it fails.
 	OutUnseen, ErrUnseen bool
+	// Split gives a platform writers of its own; nil gives them all the same.
+	Split func(p builder.Platform) (Streams, error)
+
+	label string // "[linux/arm64] ", with several platforms
+}
+
+// Streams are where one of several builds writes.
+type Streams struct {
+	Steps    io.Writer // as in Output
+	Out, Err io.Writer // of RUN
 }
 
 // Result is what was built.
 type Result struct {
-	ID       string   // of the image
+	ID       string   // of the image; with several platforms, "" or that of the list that Tags name
 	Names    []string // in the store
 	Manifest builder.Descriptor
+	Images   []PlatformImage // with several platforms, in the order that was asked for
+}
+
+// PlatformImage is the image for one platform.
+type PlatformImage struct {
+	Platform builder.Platform
+	ID       string
 }
 
 // normalize fills in what follows from other options.
@@ -135,15 +153,16 @@ func (o *Output) warn(format string, args ...any) {
 // printer writes the lines that scripts read (spec build.md, 5.7).
 type printer struct {
 	out    io.Writer
-	prefix string // "[1/2] ", with more than one stage
+	label  string // "[linux/arm64] ", with more than one platform
+	prefix string // the label, and "[1/2] " with more than one stage
 	step   int
 	total  int
 }
 
 func (p *printer) stage(index, stages, steps int) {
-	p.prefix, p.step, p.total = "", 0, steps+1
+	p.prefix, p.step, p.total = p.label, 0, steps+1
 	if stages > 1 {
-		p.prefix = fmt.Sprintf("[%d/%d] ", index+1, stages)
+		p.prefix += fmt.Sprintf("[%d/%d] ", index+1, stages)
 	}
 }
 

@@ -35,7 +35,7 @@ type stageRun struct {
 
 // stage builds one stage.
 func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
-	r := &stageRun{build: b, out: printer{out: b.o.Output.Steps}, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
+	r := &stageRun{build: b, out: printer{out: b.o.Output.Steps, label: b.o.Output.label}, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
 	if err := r.begin(ctx); err != nil {
 		return nil, &StepError{Err: err, place: s.from.placeOf(err)}
 	}

@@ -30,7 +30,7 @@ func (p *program) buildCommand() *cli.Command {
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.stages.options(), f.policy.options(), f.sbom.options(),
-			f.caching.options(p), f.failure.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.push.layerOptions(),
+			f.caching.options(p), f.failure.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
 		Action: func(c *cli.Context) error {
@@ -50,12 +50,10 @@ func (f *buildFlags) check(c *cli.Context) error {
 		return usageError{text: "'rm' and 'force-rm' can only be set with either 'layers' or 'no-cache'"}
 	case f.creation.isolation == builder.IsolationChroot && f.creation.namespaces.otherThanHost():
 		return usageError{text: "cannot set --network other than host with --isolation chroot"}
-	case len(f.platform.platforms) > 1:
-		return usageError{text: "building for several platforms is not supported in this version of buildah", hint: "build each platform with a call of its own"}
 	case f.running.noHosts && given(c, "add-host"):
 		return usageError{text: "--no-hosts and --add-host conflict, can not be used together"}
 	}
-	return nil
+	return f.lists.check(&f.result, f.platform.platforms)
 }
 
 func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) error {
@@ -80,6 +78,8 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) error 
 		o.Output.Steps, o.Run.Stdio.Out, e.Images.Report = nil, io.Discard, nil
 		o.Output.OutUnseen = true
 	}
+	logs := f.lists.split(&f.result, &o.Output, e)
+	defer logs.close()
 	result, err := imagebuildah.Build(c.Context, e, o)
 	if err != nil {
 		return err
@@ -87,7 +87,10 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) error 
 	if f.result.toStdout() {
 		out = errs // standard output is the archive
 	}
-	return f.result.tell(out, result)
+	if len(result.Images) > 0 {
+		return logs.tell(out, result)
+	}
+	return f.result.tell(logs.only(out), result)
 }
 
 // buildStreams are where a build writes: the caller's streams, or a log file for both.
@@ -159,7 +162,7 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 	if o.Base.Pull, err = f.pull.settle(given(c, "pull")); err != nil {
 		return o, err
 	}
-	if o.Base.Platform, err = f.platform.settle(); err != nil {
+	if err := f.lists.settle(&f.platform, &o); err != nil {
 		return o, err
 	}
 	if o.Base.Registry, err = f.registry.settle(p, e.Config); err != nil {

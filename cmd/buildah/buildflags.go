@@ -21,6 +21,7 @@ type buildFlags struct {
 	registry  registryFlags
 	pull      pullFlags
 	platform  platformFlags
+	lists     listFlags
 	push      pushFlags
 	times     timeFlags
 	creation  creation
@@ -183,8 +184,6 @@ func refusedOfBuild() []refusal {
 		{name: "compat-volumes", instead: "leave it out; changes below a VOLUME are kept"},
 		{name: "hooks-dir", word: "DIR", instead: "use a runtime that runs hooks itself"},
 		{name: "log-rusage", instead: "measure with time(1)"},
-		{name: "logsplit", instead: "build each platform with a --logfile of its own"},
-		{name: "manifest", word: "LIST", instead: insteadOfLists},
 		{name: "rusage-logfile", word: "FILE", instead: "measure with time(1)"},
 		{name: "secret", word: "SPEC", instead: insteadOfSecrets},
 		{name: "ssh", word: "SPEC", instead: insteadOfSecrets},

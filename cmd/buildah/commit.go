@@ -57,6 +57,7 @@ func (f *commitFlags) own() []*option {
 		settingOption("entrypoint", "COMMAND", &f.settings.Process.Entrypoint, "set the entrypoint of the image, as `config` does"),
 		textOption("format,f", "FORMAT", &f.format, "format of the image: oci or docker").shows("oci"),
 		textOption("iidfile", "FILE", &f.iidFile, "write the ID of the image to FILE, not to standard output"),
+		textOption("manifest", "LIST", &o.List, "add the image to this manifest list, which is made where it is missing"),
 		textOption("metadata-file", "FILE", &f.metadataFile, "write digests of the image to FILE as JSON"),
 		boolOption("quiet,q", &f.quiet, "show no progress"),
 		boolOption("rm", &o.Remove, "remove the container after success"),
@@ -91,7 +92,7 @@ func choose(c *builder.Choice) func(string) error {
 }
 
 func refusedOfCommit() []refusal {
-	return []refusal{{name: "manifest", word: "LIST", instead: insteadOfLists}, refusedOfWorkload()}
+	return []refusal{refusedOfWorkload()}
 }
 
 func (p *program) commit(c *cli.Context, e *builder.Engine, b *builder.Builder, f *commitFlags) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 
@@ -26,18 +27,30 @@ func (f *platformFlags) options() []*option {
 
 // settle gives the platform, the zero value when none was asked for.
 func (f *platformFlags) settle() (builder.Platform, error) {
-	if len(f.platforms) == 0 {
-		return builder.Platform{OS: f.os, Arch: f.arch, Variant: f.variant}, nil
+	list, err := f.all()
+	if err != nil || len(list) == 0 {
+		return builder.Platform{OS: f.os, Arch: f.arch, Variant: f.variant}, err
 	}
-	if f.os+f.arch+f.variant != "" {
-		return builder.Platform{}, usageError{text: "invalid --platform may not be used with --os, --arch, or --variant"}
-	}
-	if len(f.platforms) > 1 {
+	if len(list) > 1 {
 		logrus.Warnf("only the first of the platforms is used: %s", f.platforms[0])
 	}
-	p, err := imageconfig.ParsePlatform(f.platforms[0])
-	if err != nil {
-		return p, usageError{cause: fmt.Errorf("invalid platform syntax for --platform=%s: %w", f.platforms[0], err)}
+	return list[0], nil
+}
+
+// all gives the values of --platform, each once.
+func (f *platformFlags) all() ([]builder.Platform, error) {
+	if len(f.platforms) > 0 && f.os+f.arch+f.variant != "" {
+		return nil, usageError{text: "invalid --platform may not be used with --os, --arch, or --variant"}
 	}
-	return p, nil
+	var list []builder.Platform
+	for _, text := range f.platforms {
+		p, err := imageconfig.ParsePlatform(text)
+		if err != nil {
+			return nil, usageError{cause: fmt.Errorf("invalid platform syntax for --platform=%s: %w", text, err)}
+		}
+		if !slices.ContainsFunc(list, func(q builder.Platform) bool { return q.String() == p.String() }) {
+			list = append(list, p)
+		}
+	}
+	return list, nil
 }

@@ -35,7 +35,6 @@ func refuse(list []refusal) []*option {
 }
 
 const (
-	insteadOfLists    = "commit the image, then use another tool for the manifest list"
 	insteadOfWorkload = "convert the image with another tool"
 	insteadOfMaps     = "leave it out; containers have the IDs of the host"
 )

@@ -77,14 +77,15 @@ func (c *Client) pull(ctx context.Context, image string, o PullOptions) (Pulled,
 	if o.AllTags && t != nil && t.Name() != registryTransport {
 		return Pulled{}, fmt.Errorf("all tags can be pulled from a registry only, not from %q", t.Name()+":")
 	}
-	if o.Platform != (Platform{}) && o.Policy == PullMissing {
+	byPlatform := o.Platform != (Platform{}) && o.Policy == PullMissing
+	if byPlatform {
 		o.Policy = PullNewer
 	}
 	sys, err := c.SystemContext(o.Registry, o.Platform)
 	if err != nil {
 		return Pulled{}, err
 	}
-	j := &pullJob{c: c, o: o, sys: sys}
+	j := &pullJob{c: c, o: o, sys: sys, byPlatform: byPlatform}
 	defer j.close()
 	temp, remove, err := c.tempDir(ctx)
 	if err != nil {
@@ -114,6 +115,8 @@ type pullJob struct {
 	sys    *types.SystemContext
 	policy *signature.PolicyContext // made when first needed
 	said   string                   // the last name that was announced
+
+	byPlatform bool // the policy is PullNewer because there is a platform
 }
 
 func (j *pullJob) close() {
@@ -128,7 +131,7 @@ func (j *pullJob) byName(ctx context.Context, name string) (Pulled, error) {
 	if err != nil {
 		return Pulled{}, err
 	}
-	wanted := j.o.Policy == PullAlways || j.o.Policy == PullNewer || j.o.AllTags
+	wanted := j.wanted(local)
 	byID := isID(name) || local != nil && local.name == ""
 	switch {
 	case byID && (j.o.Policy == PullAlways || j.o.AllTags):
@@ -143,6 +146,14 @@ func (j *pullJob) byName(ctx context.Context, name string) (Pulled, error) {
 		return Pulled{}, err
 	}
 	return j.fromCandidates(ctx, candidates, local)
+}
+
+// wanted tells whether to ask a registry although there is an image in the store.
+func (j *pullJob) wanted(local *match) bool {
+	if j.byPlatform && local != nil && strings.HasPrefix(local.name, localhost) {
+		return false // no registry has what was made here
+	}
+	return j.o.Policy == PullAlways || j.o.Policy == PullNewer || j.o.AllTags
 }
 
 // local is the image in the store, nil if there is none or a damaged one.

@@ -81,7 +81,7 @@ image() { buildah inspect --type image --format "$1" "$2"; }
     buildah 125 commit -q "$wrong" "$ctr" "dir:$T/dir"
     one_line_error
   done
-  for refused in --manifest=list --sbom=syft --cw=type=snp; do
+  for refused in --sbom=syft --cw=type=snp; do
     buildah 125 commit "$refused" "$ctr" localhost/no
     says "not supported"
   done

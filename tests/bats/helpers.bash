@@ -138,3 +138,8 @@ each_isolation() {
     BUILDAH_ISOLATION=$isolation "$@"
   done
 }
+
+# go_arch is the architecture of this machine, as images spell it.
+go_arch() {
+  case $(uname -m) in x86_64) echo amd64 ;; aarch64) echo arm64 ;; *) uname -m ;; esac
+}

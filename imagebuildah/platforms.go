@@ -1,0 +1,125 @@
+package imagebuildah
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+)
+
+// Lists says for which platforms there are to be images, and which list they go into.
+type Lists struct {
+	Platforms []builder.Platform // none means the one of Base
+	Manifest  string             // a list that images are added to once all are built; "" means none
+}
+
+// lister makes lists of images.
+type lister interface {
+	// CheckList finds what is wrong with the name of a list, beside those of tags.
+	CheckList(list string, tags []string) error
+	// AddToList adds stored images to a list, which is made where it is missing.
+	AddToList(list string, images []string, o builder.AddToListOptions) (id string, err error)
+	// MakeList makes a list with names, and gives the names in full.
+	MakeList(names, images []string) (id string, full []string, err error)
+}
+
+// build builds for the platforms that are asked for.
+func (in *input) build(ctx context.Context, e engine, o Options) (Result, error) {
+	if len(o.Lists.Platforms) > 1 {
+		return in.each(ctx, e, o)
+	}
+	if len(o.Lists.Platforms) == 1 {
+		o.Base.Platform = o.Lists.Platforms[0]
+	}
+	o, err := o.split()
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := in.one(ctx, e, o)
+	if err != nil || o.Lists.Manifest == "" {
+		return result, err
+	}
+	_, err = e.AddToList(o.Lists.Manifest, []string{result.ID}, builder.AddToListOptions{Renew: true})
+	return result, err
+}
+
+// each builds for one platform after the other, then makes the lists.
+func (in *input) each(ctx context.Context, e engine, o Options) (result Result, err error) {
+	known, err := e.Images(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	exports, err := openSplit(o.Exports)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, exports.close(err == nil)) }()
+	var ids []string
+	for i, p := range o.Lists.Platforms {
+		one, err := o.forPlatform(p)
+		if err == nil {
+			one.Exports = exports.forPlatform(p, i == len(o.Lists.Platforms)-1)
+			var built Result
+			if built, err = in.one(ctx, e, one); err == nil {
+				ids = append(ids, built.ID)
+				result.Images = append(result.Images, PlatformImage{Platform: p, ID: built.ID})
+				continue
+			}
+		}
+		err = fmt.Errorf("[%s]: %w", p, err)
+		if !o.Layers { // else it is what the next build finds
+			err = errors.Join(err, e.Remove(context.WithoutCancel(ctx), slices.DeleteFunc(ids, func(id string) bool { return known[id] })))
+		}
+		return Result{}, err
+	}
+	err = result.lists(e, o, ids)
+	return result, err
+}
+
+// forPlatform are the options of one of several builds.
+func (o Options) forPlatform(p builder.Platform) (Options, error) {
+	o.Base.Platform, o.Tags = p, nil
+	o.Output.label = "[" + p.String() + "] "
+	return o.split()
+}
+
+// split are the options with the writers of the platform.
+func (o Options) split() (Options, error) {
+	if o.Output.Split == nil {
+		return o, nil
+	}
+	p := o.Base.Platform
+	if p.IsZero() {
+		p = imageconfig.Host()
+	}
+	s, err := o.Output.Split(p)
+	o.Output.Steps, o.Run.Stdio.Out, o.Run.Stdio.Err = s.Steps, s.Out, s.Err
+	return o, err
+}
+
+// lists puts the images into the lists that are to have them.
+func (r *Result) lists(e engine, o Options, ids []string) (err error) {
+	if o.Lists.Manifest != "" {
+		if _, err := e.AddToList(o.Lists.Manifest, ids, builder.AddToListOptions{Renew: true}); err != nil {
+			return err
+		}
+	}
+	if len(o.Tags) == 0 {
+		return nil
+	}
+	if r.ID, r.Names, err = e.MakeList(o.Tags, ids); err != nil {
+		return err
+	}
+	out := printer{out: o.Output.Steps}
+	for _, name := range r.Names {
+		out.printf("Successfully tagged %s\n", name)
+	}
+	return nil
+}
+
+// directory is what a platform is called in a file system: linux_arm_v7.
+func directory(p builder.Platform) string { return strings.ReplaceAll(p.String(), "/", "_") }

@@ -1,0 +1,167 @@
+package imagebuildah
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/imageconfig"
+)
+
+func (r *recorder) CheckList(list string, tags []string) error {
+	for _, tag := range tags {
+		if list == tag {
+			return errors.New("the same name")
+		}
+	}
+	return nil
+}
+
+func (r *recorder) AddToList(list string, images []string, o builder.AddToListOptions) (string, error) {
+	r.logf("add to list %s: %s, renew %v", list, shortAll(images), o.Renew)
+	return r.nextID(), nil
+}
+
+func (r *recorder) MakeList(names, images []string) (string, []string, error) {
+	r.logf("make list %s: %s", names, shortAll(images))
+	return r.nextID(), names, nil
+}
+
+func shortAll(ids []string) string {
+	var list []string
+	for _, id := range ids {
+		list = append(list, short(id))
+	}
+	return strings.Join(list, " ")
+}
+
+func platforms(t *testing.T, texts ...string) (list []builder.Platform) {
+	t.Helper()
+	for _, text := range texts {
+		p, err := imageconfig.ParsePlatform(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// buildLists builds a Dockerfile for two platforms.
+func buildLists(t *testing.T, dockerfile string, o Options) (result Result, transcript, output string, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	r := newRecorder(t)
+	o.Source.Context, o.Output.Steps = dir, &out
+	o.Lists.Platforms = platforms(t, "linux/arm64", "linux/arm/v7")
+	result, err = run(t.Context(), r, o)
+	if len(r.open) > 0 {
+		t.Errorf("left behind: %v", r.open)
+	}
+	return result, r.log.String(), out.String(), err
+}
+
+func TestPlatformsMakeLists(t *testing.T) {
+	t.Parallel()
+	result, transcript, output, err := buildLists(t, "FROM scratch\nARG TARGETPLATFORM\nLABEL for=$TARGETPLATFORM\n",
+		Options{Tags: []string{"app", "app:2"}, Lists: Lists{Manifest: "all"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lists []string
+	for line := range strings.Lines(transcript) {
+		if strings.Contains(line, "list") || strings.Contains(line, "labels") {
+			lists = append(lists, strings.TrimSpace(line))
+		}
+	}
+	want := []string{
+		`labels {"for":"linux/arm64"}`, `labels {"for":"linux/arm/v7"}`,
+		"add to list all: " + shortAll(ids(result)) + ", renew true", "make list [app app:2]: " + shortAll(ids(result)),
+	}
+	if diff := cmp.Diff(want, lists); diff != "" {
+		t.Errorf("lists (-want +got):\n%s\n%s", diff, transcript)
+	}
+	for _, line := range []string{"[linux/arm64] STEP 1/3: FROM scratch\n", "[linux/arm/v7] STEP 3/3: LABEL for", "[linux/arm/v7] COMMIT\n", "Successfully tagged app:2\n"} {
+		if !strings.Contains(output, line) {
+			t.Errorf("no %q in:\n%s", line, output)
+		}
+	}
+}
+
+func ids(r Result) (list []string) {
+	for _, img := range r.Images {
+		list = append(list, img.ID)
+	}
+	return list
+}
+
+func TestPlatformsFailTogether(t *testing.T) {
+	t.Parallel()
+	dockerfile := "FROM base\nARG TARGETARCH\nFROM base AS base-arm64\nFROM base AS base-arm\nRUN fail\nFROM base-$TARGETARCH\nLABEL a=b\n"
+	_, transcript, _, err := buildLists(t, strings.ReplaceAll(dockerfile, "FROM base\nARG TARGETARCH\n", "ARG TARGETARCH\n"),
+		Options{Tags: []string{"app"}, Lists: Lists{Manifest: "all"}})
+	var exit *builder.ExitError
+	if !errors.As(err, &exit) || !strings.HasPrefix(err.Error(), "[linux/arm/v7]: ") {
+		t.Errorf("error %v", err)
+	}
+	if strings.Contains(transcript, "list") || !strings.Contains(transcript, "remove image") {
+		t.Errorf("a list was made, or an image left:\n%s", transcript)
+	}
+}
+
+func TestPlatformsSameNameForListAndTag(t *testing.T) {
+	t.Parallel()
+	if _, _, _, err := buildLists(t, "FROM scratch\n", Options{Tags: []string{"x"}, Lists: Lists{Manifest: "x"}}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestPlatformsEachWriteToTheirOwn(t *testing.T) {
+	t.Parallel()
+	logs := map[string]*strings.Builder{}
+	split := func(p builder.Platform) (Streams, error) {
+		logs[p.String()] = &strings.Builder{}
+		return Streams{Steps: logs[p.String()]}, nil
+	}
+	_, _, output, err := buildLists(t, "FROM scratch\nLABEL a=b\n", Options{Output: Output{Split: split}})
+	if err != nil || output != "" {
+		t.Errorf("error %v, output %q", err, output)
+	}
+	for name, log := range logs {
+		if !strings.HasPrefix(log.String(), "["+name+"] STEP 1/2: FROM scratch\n") {
+			t.Errorf("%s: %q", name, log)
+		}
+	}
+	if len(logs) != 2 {
+		t.Errorf("%d logs", len(logs))
+	}
+}
+
+func TestSplitExportsShareAnArchive(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "out.tar")
+	s, err := openSplit([]Export{{Dir: "/d"}, {File: file}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := platforms(t, "linux/arm/v7")[0]
+	list := s.forPlatform(p, false)
+	if list[0].Dir != "/d/linux_arm_v7" || list[1].below != "linux_arm_v7" || !list[1].open || s.forPlatform(p, true)[1].open {
+		t.Errorf("%+v", list)
+	}
+	if err := s.close(false); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".*tar*")); err != nil || len(left) > 0 {
+		t.Errorf("left %q, %v", left, err)
+	}
+}
