@@ -91,9 +91,14 @@ func highest(name string) uint64 {
 	return n
 }
 
-// groups are the supplementary groups: those of the user, and those asked for.
+// groups are the supplementary groups: those of the user, and those asked for. The
+// primary group is one of them, or changing it would be a way to lose its rights.
+// Without root's rights it may be the only one that can be had.
 func (x *execution) groups() (groups []uint32, keep bool, err error) {
 	groups = x.user.Groups
+	if !x.engine.Host.Rootless && !slices.Contains(groups, x.user.GID) {
+		groups = append([]uint32{x.user.GID}, groups...)
+	}
 	for _, text := range x.record.GroupAdd {
 		if text == "keep-groups" {
 			if len(x.record.GroupAdd) > 1 {

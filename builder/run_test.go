@@ -297,7 +297,7 @@ func TestResourcesAndGroups(t *testing.T) {
 	for text, want := range map[string]string{"": "1", "7": "1,7", "1 7": "1,7", "keep-groups": "keep", "7 keep-groups": "error", "wheel": "error"} {
 		b.record.GroupAdd = strings.Fields(text)
 		x := plan(b, RunOptions{}, IsolationOCI)
-		x.user.Groups = []uint32{1}
+		x.user.GID, x.user.Groups = 1, []uint32{1}
 		groups, keep, err := x.groups()
 		var words []string
 		for _, g := range groups {

@@ -21,6 +21,7 @@ const none = -1
 type stage struct {
 	index    int
 	name     string // in lower case; "" without AS
+	shown    string // the name as it is written
 	from     *instruction
 	image    string // the base, expanded
 	platform string // --platform, expanded
@@ -206,7 +207,7 @@ func (p *plan) resolve(s *stage) error {
 		}
 		*w.to = text
 	}
-	s.name = strings.ToLower(s.name)
+	s.shown, s.name = s.name, strings.ToLower(s.name)
 	if s.name != "" && !stageName.MatchString(s.name) {
 		return &blamed{word: f.name, nth: sameWord(f), err: fmt.Errorf("invalid name for build stage: %q: it begins with a letter and has no symbols but \"-\", \"_\" and \".\"", s.name)}
 	}

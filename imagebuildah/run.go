@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -184,7 +185,11 @@ func (r *stageRun) makeVolumes(ctx context.Context) error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if err := r.ws.MakeDir(ctx, name, ""); err != nil {
+		err := r.ws.MakeDir(ctx, name, "")
+		if errors.Is(err, syscall.ELOOP) {
+			return fmt.Errorf("making the volume %q: open %s: %w", name, name, syscall.ELOOP)
+		}
+		if err != nil {
 			return fmt.Errorf("making the volume %q: %w", name, err)
 		}
 	}

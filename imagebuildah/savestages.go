@@ -23,7 +23,7 @@ func (r *stageRun) stageLabels(st builder.State) {
 	if r.stage.base != none {
 		base = cmp.Or(st.ImageID, base)
 	}
-	name := cmp.Or(r.stage.name, strconv.Itoa(r.stage.index))
+	name := cmp.Or(r.stage.shown, strconv.Itoa(r.stage.index))
 	label := optionStep("LABEL", "--stage-labels", []string{stageNameLabel + "=" + name, stageBaseLabel + "=" + base})
 	r.steps = append([]*instruction{label}, r.steps...)
 }

@@ -153,8 +153,8 @@ func (r *stageRun) fromText(image string) string {
 		text += "--platform=" + r.stage.platform + " "
 	}
 	text += image
-	if r.stage.name != "" {
-		text += " AS " + r.stage.name
+	if r.stage.shown != "" {
+		text += " AS " + r.stage.shown
 	}
 	return text
 }
