@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -36,6 +35,9 @@ func (x *execution) mounts(ctx context.Context) (spec.Mounts, error) {
 			return spec.Mounts{}, err
 		}
 	}
+	if err := m.imageVolumes(); err != nil {
+		return spec.Mounts{}, err
+	}
 	files, err := x.boundFiles()
 	if err != nil {
 		return spec.Mounts{}, err
@@ -44,22 +46,6 @@ func (x *execution) mounts(ctx context.Context) (spec.Mounts, error) {
 	return spec.Mounts{
 		Volumes: m.all, Subscriptions: x.subscriptions(), Files: files, ShmSize: x.record.CommonBuildOpts.ShmSize, HasShm: noShm == nil,
 	}, nil
-}
-
-// makeImageVolumes makes the image's VOLUME paths where they are missing; they stay.
-func (x *execution) makeImageVolumes() error {
-	for volume := range x.image.OCI.Config.Volumes {
-		if !path.IsAbs(volume) {
-			continue
-		}
-		if _, err := x.root.Stat(volume); err == nil {
-			continue // it may be a file, such as /etc/hosts
-		}
-		if _, err := x.root.MkdirAll(volume, copier.MkdirOptions{Mode: 0o755}); err != nil {
-			return fmt.Errorf("making the volume %q: %w", volume, err)
-		}
-	}
-	return nil
 }
 
 // mounting collects the mounts that were asked for.

@@ -59,7 +59,9 @@ type MountOptions struct {
 	Volumes    []string // host:container[:options]
 	Mounts     []string // type=bind,src=...,dst=...
 	ContextDir string   // root of the bind sources of Mounts
-	Workdir    string   // what relative targets of Mounts are joined to
+	// DropVolumes throws away what the command changes below the image's volumes.
+	DropVolumes bool
+	Workdir     string // what relative targets of Mounts are joined to
 	// Context is an opened root, used instead of ContextDir; Roots are those that
 	// from= may name, besides images. The caller closes them.
 	Context *copier.Root

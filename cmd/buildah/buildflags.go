@@ -77,6 +77,7 @@ type runningFlags struct {
 	stdin        bool
 	noHosts      bool
 	noHostname   bool
+	dropVolumes  bool
 }
 
 func (f *sourceFlags) options() []*option {
@@ -163,6 +164,7 @@ func (f *cacheFlags) options(p *program) []*option {
 
 func (f *runningFlags) options() []*option {
 	return []*option{
+		boolOption("compat-volumes", &f.dropVolumes, "drop what RUN changes below a VOLUME"),
 		arrayOption("mount", "type=TYPE,...", &f.mounts, "mount for every RUN"),
 		boolOption("no-hostname", &f.noHostname, "leave the image's /etc/hostname alone"),
 		boolOption("no-hosts", &f.noHosts, "leave the image's /etc/hosts alone"),
@@ -181,7 +183,6 @@ func refusedOfBuild() []refusal {
 		{name: "cache-from", word: "REPOSITORY", instead: "leave it out; nothing is looked up"},
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
 		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},
-		{name: "compat-volumes", instead: "leave it out; changes below a VOLUME are kept"},
 		{name: "hooks-dir", word: "DIR", instead: "use a runtime that runs hooks itself"},
 		{name: "log-rusage", instead: "measure with time(1)"},
 		{name: "rusage-logfile", word: "FILE", instead: "measure with time(1)"},
