@@ -54,8 +54,9 @@ bats: build
 	@tests/bats.sh $(BATS)
 
 bench: build
-	@$(SETUP) test
+	@$(SETUP) bench
 	@tests/bench/bench.py $(BENCH)
+	$(GO) test -run '^$$' -bench 'Freeze|SmallFiles|LargeFile' ./internal/layers ./copier
 
 docs:
 	@$(SETUP) build

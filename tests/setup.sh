@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a target needs, and says which; nothing when all are there.
-# Usage: setup.sh build|test|demo
+# Usage: setup.sh build|test|bench|demo
 set -euo pipefail
 
 build=(gcc libc6-dev make git pkg-config libgpgme-dev libseccomp-dev)
 test=("${build[@]}" bats busybox-static runc docker-registry skopeo podman buildah curl jq shellcheck
   debootstrap uidmap python3 attr libcap2-bin acl time util-linux)
+bench=("${build[@]}" busybox-static runc docker-registry buildah python3 strace e2fsprogs)
 demo=("${build[@]}" busybox-static runc docker-registry skopeo podman curl debootstrap)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
 test) wanted=("${test[@]}") ;;
+bench) wanted=("${bench[@]}") ;;
 demo) wanted=("${demo[@]}") ;;
-*) echo "usage: setup.sh build|test|demo" >&2; exit 2 ;;
+*) echo "usage: setup.sh build|test|bench|demo" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -30,6 +30,11 @@ func TestEveryFile(t *testing.T) {
 			p.in("work", func(root string) {
 				p.make("upper", root)
 				want = inLayer(snapshot(t, root))
+				if os.Getenv(rootlessEnv) != "" { // such a mount shows two inodes; the layer has one
+					kept := want["over/kept"]
+					kept.Links = want["hard/b/of-below"].Links
+					want["over/kept"] = kept
+				}
 			})
 			for way, make := range ways() {
 				t.Run(way, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ func main() {
 		log.Fatal("usage: mktree lower|upper|writer|writing ROOT")
 	}
 	unix.Umask(0)
-	t := &tree{root: os.Args[2], touched: map[string]bool{}}
+	t := &tree{root: os.Args[2], touched: map[string]bool{}, rootless: inUserNamespace()}
 	switch os.Args[1] {
 	case "lower":
 		t.lower()
@@ -64,8 +65,9 @@ func (t *tree) writing() {
 
 // tree remembers what it touched, so that all of it gets a fixed time.
 type tree struct {
-	root    string
-	touched map[string]bool
+	root     string
+	touched  map[string]bool
+	rootless bool
 }
 
 func must(err error) {
@@ -104,12 +106,30 @@ func (t *tree) link(old, name string)       { must(os.Link(t.at(old), t.at(name)
 func (t *tree) symlink(target, name string) { must(os.Symlink(target, t.at(name))) }
 func (t *tree) remove(name string)          { must(os.RemoveAll(t.at(name))) }
 func (t *tree) mode(name string, m uint32)  { must(unix.Chmod(t.at(name), m)) }
+// own gives a file away; a user namespace does not have all owners.
 func (t *tree) own(name string, uid, gid int) {
-	must(os.Lchown(t.at(name), uid, gid))
+	err := os.Lchown(t.at(name), uid, gid)
+	if t.rootless && errors.Is(err, unix.EINVAL) {
+		return
+	}
+	must(err)
 }
 
+// node makes a special file; in a user namespace nobody can make devices.
 func (t *tree) node(name string, mode uint32, major, minor uint32) {
-	must(unix.Mknod(t.at(name), mode, int(unix.Mkdev(major, minor))))
+	err := unix.Mknod(t.at(name), mode, int(unix.Mkdev(major, minor)))
+	if t.rootless && errors.Is(err, unix.EPERM) {
+		delete(t.touched, name)
+		return
+	}
+	must(err)
+}
+
+// inUserNamespace tells whether root here is not root of the machine, who has all IDs.
+func inUserNamespace() bool {
+	data, err := os.ReadFile("/proc/self/uid_map")
+	must(err)
+	return !slices.Equal(strings.Fields(string(data)), []string{"0", "0", "4294967295"})
 }
 
 func (t *tree) xattr(name, key, value string) {
