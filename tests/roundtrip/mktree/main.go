@@ -106,6 +106,7 @@ func (t *tree) link(old, name string)       { must(os.Link(t.at(old), t.at(name)
 func (t *tree) symlink(target, name string) { must(os.Symlink(target, t.at(name))) }
 func (t *tree) remove(name string)          { must(os.RemoveAll(t.at(name))) }
 func (t *tree) mode(name string, m uint32)  { must(unix.Chmod(t.at(name), m)) }
+
 // own gives a file away; a user namespace does not have all owners.
 func (t *tree) own(name string, uid, gid int) {
 	err := os.Lchown(t.at(name), uid, gid)
