@@ -13,16 +13,20 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/rootfs"
 )
 
 // AddOptions adjusts [Builder.Add]. Each zero value is the default.
 type AddOptions struct {
 	Extract    bool                // `add`: local archives are unpacked, URLs are fetched
+	Unpack     Choice              // with Extract: Yes unpacks downloads too, No leaves all archives packed
+	KeepGitDir Choice              // .git of repositories: Default and Yes keep it, unless their address says otherwise
 	Ownership  Ownership           // of what is created
 	Source     Source              // where the sources are
 	Selection  Selection           // which of them, and how they are named
-	Checksum   string              // algo:hex that a fetched source must have
+	Checksum   string              // algo:hex that a fetched source must have; the commit of a repository
 	Timestamp  *time.Time          // of all that is created; nil keeps the sources' times
 	Inline     []copier.StreamFile // here-documents of a Dockerfile; they are copied first
 	Fetch      Fetch               // how sources are downloaded
@@ -32,7 +36,7 @@ type AddOptions struct {
 // Ownership says whom new files belong to and what may be done with them.
 type Ownership struct {
 	Chown string // user[:group], names as in the container; "" means 0:0, or kept with Source.From
-	Chmod string // octal; "" keeps the sources'
+	Chmod string // octal or symbolic; "" keeps the sources'
 	// StripSetID drops set-user-ID and set-group-ID bits, as a Dockerfile's COPY from its context does.
 	StripSetID bool
 }
@@ -49,7 +53,8 @@ type Source struct {
 
 // Selection says which files are taken.
 type Selection struct {
-	Ignore          copier.Excluder // nil excludes nothing
+	Ignore          copier.Excluder // of local sources; nil excludes nothing
+	Exclude         copier.Excluder // of repositories, which no ignore file is about; nil excludes nothing
 	Literal         bool            // names with wildcards are plain names
 	AllowEmptyGlob  bool            // a pattern may match nothing
 	NoFollowSymlink bool            // a link that is a source is copied as a link
@@ -113,7 +118,7 @@ type adding struct {
 	o     AddOptions
 	many  bool // more than one source: the destination is a directory
 	owner *copier.Owner
-	mode  *copier.Mode
+	mode  *copier.ModeChange
 	items []copier.Result
 }
 
@@ -127,16 +132,11 @@ func (a *adding) prepare() error {
 		a.owner = &owner
 	}
 	if a.o.Ownership.Chmod != "" {
-		mode, err := copier.ParseMode(a.o.Ownership.Chmod)
+		mode, err := copier.ParseChmod(a.o.Ownership.Chmod)
 		if err != nil {
 			return err
 		}
 		a.mode = &mode
-	}
-	if a.o.Checksum != "" {
-		if _, err := digest.Parse(a.o.Checksum); err != nil {
-			return fmt.Errorf("checksum %q: %w", a.o.Checksum, err)
-		}
 	}
 	return nil
 }
@@ -155,8 +155,8 @@ func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
 	if len(remote) > 0 && !a.o.Extract && a.o.Source.ContextDir != "" {
 		return Added{}, fmt.Errorf("%q: source can't be a URL for COPY", redact(remote[0]))
 	}
-	if a.o.Checksum != "" && len(local) > 0 {
-		return Added{}, errors.New("checksum flag is not supported for local sources")
+	if err := a.checkChecksum(local, remote); err != nil {
+		return Added{}, err
 	}
 	for _, f := range a.o.Inline {
 		if err := a.stream(ctx, f); err != nil {
@@ -166,8 +166,11 @@ func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
 	}
 	for _, url := range remote {
 		fetch := a.download
-		if isRepository(url) {
+		switch {
+		case contexts.IsGit(url):
 			fetch = a.repository
+		case a.o.Extract && a.o.Unpack == imageconfig.Yes:
+			fetch = a.unpack
 		}
 		if err := fetch(ctx, url); err != nil {
 			return Added{}, err
@@ -181,10 +184,28 @@ func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
 	return combine(a.items), nil
 }
 
+// checkChecksum finds checksums of what has none.
+func (a *adding) checkChecksum(local, remote []string) error {
+	switch {
+	case a.o.Checksum == "":
+		return nil
+	case len(local)+len(a.o.Inline) > 0:
+		return errors.New("checksum flag is not supported for local sources")
+	case len(remote) > 1:
+		return fmt.Errorf("checksum flag is for one source, and there are %d", len(remote))
+	case contexts.IsGit(remote[0]):
+		return nil // it is the commit's
+	}
+	if _, err := digest.Parse(a.o.Checksum); err != nil {
+		return fmt.Errorf("checksum %q: %w", a.o.Checksum, err)
+	}
+	return nil
+}
+
 // splitSources tells paths from URLs.
 func splitSources(sources []string) (local, remote []string) {
 	for _, s := range sources {
-		if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+		if contexts.IsURL(s) || contexts.IsGit(s) {
 			remote = append(remote, s)
 			continue
 		}
@@ -202,7 +223,7 @@ func (a *adding) stream(ctx context.Context, f copier.StreamFile) error {
 		f.Workdir = a.workdir()
 	}
 	if a.mode != nil {
-		f.Mode = *a.mode
+		f.Mode = a.mode.Apply(f.Mode, false)
 	}
 	if a.o.Timestamp != nil {
 		f.ModTime = *a.o.Timestamp

@@ -2,46 +2,53 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
-// isRepository tells whether an address is that of a git repository, with or
-// without #REF[:DIRECTORY].
-func isRepository(source string) bool {
-	u, err := url.Parse(source)
-	return err == nil && strings.HasSuffix(u.Path, ".git")
-}
-
-// repository copies the files of one commit of a repository. Its history stays
-// out: it would make the same commit different content every time.
+// repository copies the files of one commit of a repository.
 func (a *adding) repository(ctx context.Context, source string) (err error) {
-	clone, err := contexts.Open(ctx, source, contexts.Options{TempDir: a.engine.Host.TempDir})
+	g, err := a.gitURL(source)
 	if err != nil {
-		return fmt.Errorf("source %q: %w", redact(source), err)
+		return err
 	}
-	defer func() {
-		if undo := clone.Close(); err == nil {
-			err = undo
-		}
-	}()
+	clone, err := contexts.OpenGit(ctx, g, contexts.Options{TempDir: a.engine.Host.TempDir})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, clone.Close()) }()
 	root, err := copier.OpenRoot(clone.Dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	if err := root.RemoveAll(".git"); err != nil {
-		return err
-	}
-	result, err := copier.Copy(ctx, copier.Target{Root: a.root, Path: a.target(), Workdir: a.workdir()}, root, []string{"."}, a.copyOptions())
+	o := a.copyOptions()
+	o.Exclude, o.Parents, o.KeepOwner = a.o.Selection.Exclude, false, false
+	result, err := copier.Copy(ctx, copier.Target{Root: a.root, Path: a.target(), Workdir: a.workdir()}, root, []string{"."}, o)
 	if err != nil {
 		return err
 	}
 	result.Kind = "" // as of every download
 	a.items = append(a.items, result)
 	return nil
+}
+
+// gitURL joins what the address says with the options.
+func (a *adding) gitURL(source string) (contexts.GitURL, error) {
+	g, err := contexts.ParseGit(source)
+	if err != nil {
+		return g, err
+	}
+	if err := g.RequireCommit(a.o.Checksum); err != nil {
+		return g, fmt.Errorf("git repository %q: %w", redact(source), err)
+	}
+	said := map[Choice]contexts.Choice{imageconfig.Yes: contexts.Yes, imageconfig.No: contexts.No}[a.o.KeepGitDir]
+	if said != contexts.Default {
+		g.KeepGitDir = said
+	}
+	return g, nil
 }

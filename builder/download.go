@@ -6,18 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
 
@@ -28,44 +27,106 @@ type Fetch struct {
 	Delay    time.Duration // between them; 0 means 1 s, 2 s, 4 s, ...
 }
 
-// download fetches one URL into the destination; it is never unpacked.
-func (a *adding) download(ctx context.Context, source string) error {
-	u, err := url.Parse(source)
-	if err != nil {
-		return badURL(source, err)
+// response is the answer to a request for a source.
+type response struct {
+	*http.Response
+	url      *url.URL
+	modified time.Time // the beginning of time if the server does not say
+}
+
+// request asks for a source. The caller closes the body.
+func (a *adding) request(ctx context.Context, source string) (r response, err error) {
+	if r.url, err = url.Parse(source); err != nil {
+		return r, badURL(source, err)
 	}
-	response, err := a.get(ctx, u)
+	h, err := a.o.Fetch.HTTP(a.engine.warn)
+	if err != nil {
+		return r, fmt.Errorf("getting %q: %w", r.url.Redacted(), err)
+	}
+	if r.Response, err = h.Get(ctx, r.url); err != nil { //nolint:bodyclose // the caller does
+		return r, err
+	}
+	r.modified = time.Unix(0, 0)
+	if text := r.Header.Get("Last-Modified"); text != "" {
+		if r.modified, err = http.ParseTime(text); err != nil {
+			r.Body.Close()
+			return r, fmt.Errorf("getting %q: Last-Modified %q: %w", r.url.Redacted(), text, err)
+		}
+	}
+	return r, nil
+}
+
+// name is the name of the file in a directory.
+func (r response) name() string {
+	if name := path.Base(r.url.Path); name != "/" && name != "." {
+		return name
+	}
+	return r.url.Hostname()
+}
+
+// verifier reads the body and knows in the end whether it is the right one; nil
+// accepts everything.
+func (r response) verifier(checksum string) (io.Reader, func() error) {
+	if checksum == "" {
+		return r.Body, nil
+	}
+	want := digest.Digest(checksum)
+	digester := want.Algorithm().Digester()
+	return io.TeeReader(r.Body, digester.Hash()), func() error {
+		if got := digester.Digest(); got != want {
+			return fmt.Errorf("unexpected response digest for %q: %s, want %s", r.url.Redacted(), got, want)
+		}
+		return nil
+	}
+}
+
+// download fetches one URL into the destination, as it is.
+func (a *adding) download(ctx context.Context, source string) error {
+	r, err := a.request(ctx, source)
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
-	modified := time.Unix(0, 0)
-	if text := response.Header.Get("Last-Modified"); text != "" {
-		if modified, err = http.ParseTime(text); err != nil {
-			return fmt.Errorf("getting %q: Last-Modified %q: %w", u.Redacted(), text, err)
-		}
-	}
-	body := io.Reader(response.Body)
-	var verifier digest.Verifier
-	if a.o.Checksum != "" {
-		verifier = digest.Digest(a.o.Checksum).Verifier()
-		body = io.TeeReader(body, verifier)
-	}
-	name := path.Base(u.Path)
-	if name == "/" || name == "." {
-		name = u.Hostname()
-	}
-	file := copier.StreamFile{Name: name, Mode: 0o600, ModTime: modified, Content: body, Workdir: a.workdir()}
-	if verifier != nil {
-		// The file only appears under its name once the whole body has been checked.
-		file.Verify = func() error {
-			if verifier.Verified() {
-				return nil
-			}
-			return fmt.Errorf("unexpected response digest for %q, want %s", u.Redacted(), a.o.Checksum)
-		}
-	}
+	defer r.Body.Close()
+	file := copier.StreamFile{Name: r.name(), Mode: 0o600, ModTime: r.modified, Workdir: a.workdir()}
+	// The file only appears under its name once the whole body has been checked.
+	file.Content, file.Verify = r.verifier(a.o.Checksum)
 	return a.stream(ctx, file)
+}
+
+// unpack fetches one URL, and unpacks it if it is an archive. Nothing of one that
+// does not have its checksum is unpacked.
+func (a *adding) unpack(ctx context.Context, source string) (err error) {
+	r, err := a.request(ctx, source)
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	dir, err := os.MkdirTemp(a.engine.Host.TempDir, "buildah-download-")
+	if err != nil {
+		return fmt.Errorf("getting %q: %w", r.url.Redacted(), err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	root, err := copier.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	body, verify := r.verifier(a.o.Checksum)
+	file := copier.StreamFile{Name: r.name(), Mode: 0o600, ModTime: r.modified, Content: body, Verify: verify}
+	fetched, err := copier.CopyStream(ctx, root, "/", file)
+	if err != nil {
+		return fmt.Errorf("getting %q: %w", r.url.Redacted(), err)
+	}
+	o := a.copyOptions()
+	o.LiteralNames, o.NoDigest, o.Parents, o.Exclude, o.KeepOwner = true, true, false, nil, false
+	target := copier.Target{Root: a.root, Path: a.target(), Workdir: a.workdir()}
+	result, err := copier.Copy(ctx, target, root, []string{r.name()}, o)
+	if err != nil {
+		return err
+	}
+	result.Kind, result.Digest = "", fetched.Digest
+	a.items = append(a.items, result)
+	return nil
 }
 
 // badURL tells what is wrong with an address, without a password that may be in it.
@@ -81,93 +142,12 @@ func badURL(source string, err error) error {
 }
 
 // redact hides the password of an address, be it valid or not.
-func redact(source string) string {
-	if u, err := url.Parse(source); err == nil {
-		return u.Redacted()
-	}
-	scheme, rest, _ := strings.Cut(source, "://")
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		rest = "xxxxx" + rest[at:]
-	}
-	return scheme + "://" + rest
-}
+func redact(source string) string { return contexts.Redact(source) }
 
-// get asks for u until it answers or the retries are used up.
-func (a *adding) get(ctx context.Context, u *url.URL) (*http.Response, error) {
-	client, err := a.o.Fetch.client()
-	if err != nil {
-		return nil, fmt.Errorf("getting %q: %w", u.Redacted(), err)
-	}
-	for try := 0; ; try++ {
-		response, err := getOnce(ctx, client, u)
-		if err == nil {
-			return response, nil
-		}
-		if try >= a.o.Fetch.Retries || !isTransient(err) {
-			return nil, fmt.Errorf("getting %q: %w", u.Redacted(), err)
-		}
-		delay := a.o.Fetch.wait(try)
-		a.engine.warn("Failed, retrying in %s ... (%d/%d). Error: %v", delay, try+1, a.o.Fetch.Retries, err)
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(delay):
-		}
-	}
-}
-
-// wait is how long to wait after the try with this number, with up to a tenth of jitter.
-func (f Fetch) wait(try int) time.Duration {
-	d := f.Delay
-	if d == 0 {
-		d = time.Second << min(try, 8)
-	}
-	return d + time.Duration(rand.Int64N(int64(d)/10+1)) //nolint:gosec // jitter needs no secrecy
-}
-
-// statusError is an answer that is no success.
-type statusError int
-
-func (s statusError) Error() string { return fmt.Sprintf("invalid response status %d", int(s)) }
-
-func getOnce(ctx context.Context, client *http.Client, u *url.URL) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		var uerr *url.Error // it repeats the address, with any password in it
-		if errors.As(err, &uerr) {
-			err = uerr.Err
-		}
-		return nil, err
-	}
-	if response.StatusCode < 200 || response.StatusCode >= 400 {
-		response.Body.Close()
-		return nil, statusError(response.StatusCode)
-	}
-	return response, nil
-}
-
-// isTransient tells whether the same request may succeed later.
-func isTransient(err error) bool {
-	var status statusError
-	if errors.As(err, &status) {
-		return status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout
-	}
-	var netErr net.Error
-	if errors.As(err, &netErr) && netErr.Timeout() {
-		return true
-	}
-	for _, e := range []error{
-		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, io.ErrUnexpectedEOF, io.EOF,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+// HTTP gives what downloads as it is said here; warn hears of retries.
+func (f Fetch) HTTP(warn func(format string, args ...any)) (contexts.HTTP, error) {
+	client, err := f.client()
+	return contexts.HTTP{Client: client, Retries: f.Retries, Delay: f.Delay, Warn: warn}, err
 }
 
 // client honours the certificates, the verification and the proxies asked for.

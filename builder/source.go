@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
 // openSource opens the root that the sources are looked up in, and gives the
@@ -113,7 +114,7 @@ func (a *adding) copyOptions() copier.CopyOptions {
 		StripSetID: a.o.Ownership.StripSetID,
 		Exclude:    s.Ignore, Parents: s.Parents, NoLinks: s.NoFollowSymlink,
 		LiteralNames: s.Literal, AllowEmptyGlob: s.AllowEmptyGlob,
-		Extract: a.o.Extract,
+		Extract: a.o.Extract && a.o.Unpack != imageconfig.No,
 		Note:    func(text string) { a.engine.warn("%s", text) },
 	}
 }

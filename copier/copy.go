@@ -20,7 +20,7 @@ type Target struct {
 // CopyOptions adjusts Copy. Each zero value is the default.
 type CopyOptions struct {
 	Chown          *Owner       // of all that is made, as seen in the container; nil means 0:0, or as KeepOwner says
-	Chmod          *Mode        // of files and directories that are made; nil keeps the sources'
+	Chmod          *ModeChange  // of files and directories that are made; nil keeps the sources'
 	Exclude        Excluder     // nil excludes nothing
 	Times          *time.Time   // of all that is made; nil keeps the sources'
 	KeepOwner      bool         // owners are those of the sources

@@ -83,7 +83,10 @@ func TestMetadataIsKept(t *testing.T) {
 func TestOwnerAndModeOptions(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	mode := Mode(0o640)
+	mode, err := ParseChmod("640")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name     string
 		o        CopyOptions

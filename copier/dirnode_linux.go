@@ -98,7 +98,7 @@ func (r *run) metaOf(st *unix.Stat_t, xattrs []xattr, e *entry) (*meta, error) {
 		m.mode &^= modeSetID
 	}
 	if r.o.Chmod != nil && !isType(st, unix.S_IFLNK) {
-		m.mode = uint32(*r.o.Chmod)
+		m.mode = uint32(r.o.Chmod.Apply(Mode(m.mode), isType(st, unix.S_IFDIR)))
 	}
 	if r.o.Times != nil {
 		m.setTime(r.o.Times)

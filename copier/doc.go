@@ -9,10 +9,8 @@
 package copier
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
 	"time"
 )
 
@@ -60,15 +58,6 @@ const (
 	modeSetID = 0o6000
 	modeAll   = 0o7777
 )
-
-// ParseMode reads an octal mode.
-func ParseMode(text string) (Mode, error) {
-	n, err := strconv.ParseUint(text, 8, 32)
-	if err != nil || n > modeAll {
-		return 0, fmt.Errorf("parsing mode %q: it must be an octal number of at most 7777", text)
-	}
-	return Mode(n), nil
-}
 
 // ModeOf gives the permission bits of a mode of package os.
 func ModeOf(m os.FileMode) Mode {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,9 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
+
+	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/contexts"
 )
 
 // flagRule says which flags an instruction has, and which of them need a value.
@@ -125,34 +127,58 @@ func checkNetwork(mode string) error {
 
 func checkCopy(c *instructions.CopyCommand) error {
 	for _, s := range c.SourcePaths {
-		if isRemote(s) {
-			return blame(s, fmt.Errorf("%q: source can't be a URL for COPY", s))
+		if contexts.IsURL(s) {
+			return blame(s, fmt.Errorf("%q: source can't be a URL for COPY", contexts.Redact(s)))
 		}
 	}
 	return checkMode(c.Chmod)
 }
 
 func checkAdd(c *instructions.AddCommand) error {
-	switch {
-	case c.Unpack != nil:
-		return blame("--unpack", unsupported("ADD --unpack", "use COPY for a local archive that must stay packed, and unpack a downloaded one with RUN"))
-	case c.KeepGitDir != nil && *c.KeepGitDir:
-		return blame("--keep-git-dir", errors.New("ADD --keep-git-dir is not supported: clone the repository with RUN, or COPY it from the context"))
+	if c.Checksum != "" && len(c.SourcePaths)+len(c.SourceContents) > 1 {
+		return blame("--checksum="+c.Checksum, fmt.Errorf("checksum flag is for one source, and there are %d", len(c.SourcePaths)+len(c.SourceContents)))
 	}
 	for _, s := range c.SourcePaths {
-		if isGit(s) {
-			return blame(s, unsupported("ADD of a git repository", "clone it with RUN, or COPY it from the context"))
-		}
-		if c.Checksum != "" && !variable(s) && !isRemote(s) {
-			return blame(s, errors.New("checksum flag is not supported for local sources"))
-		}
-	}
-	if c.Checksum != "" && !variable(c.Checksum) {
-		if _, err := digest.Parse(c.Checksum); err != nil {
-			return blame("--checksum="+c.Checksum, blame(c.Checksum, fmt.Errorf("checksum %q: %w", c.Checksum, err)))
+		if err := checkRemote(s, c.Checksum); err != nil {
+			return err
 		}
 	}
 	return checkMode(c.Chmod)
+}
+
+// checkRemote checks a source and its checksum as far as they hold no variables.
+func checkRemote(source, checksum string) error {
+	switch {
+	case variable(source):
+		return nil
+	case contexts.IsGit(source):
+		return checkRepository(source, checksum)
+	case checksum == "":
+		return nil
+	case !contexts.IsURL(source):
+		return blame(source, errors.New("checksum flag is not supported for local sources"))
+	case variable(checksum):
+		return nil
+	}
+	if _, err := digest.Parse(checksum); err != nil {
+		return blame("--checksum="+checksum, blame(checksum, fmt.Errorf("checksum %q: %w", checksum, err)))
+	}
+	return nil
+}
+
+// checkRepository checks the address of a repository, and the commit it must have.
+func checkRepository(source, checksum string) error {
+	g, err := contexts.ParseGit(source)
+	if err != nil {
+		return blame(source, err)
+	}
+	if g.OverSSH() {
+		return blame(source, unsupported("ADD of a repository over ssh", "name it by its https address, or clone it before the build"))
+	}
+	if variable(checksum) {
+		return nil
+	}
+	return blame("--checksum="+checksum, blame(checksum, g.RequireCommit(checksum)))
 }
 
 // checkLinks deals with --link, which is about layers of their own.
@@ -179,24 +205,10 @@ func checkMode(mode string) error {
 	if mode == "" || variable(mode) {
 		return nil
 	}
-	if n, err := strconv.ParseUint(mode, 8, 32); err != nil || n > 0o7777 {
-		return blame("--chmod="+mode, blame(mode, fmt.Errorf("Error parsing chmod %q: it must be an octal number of at most 7777", mode)))
+	if _, err := copier.ParseChmod(mode); err != nil {
+		return blame("--chmod="+mode, blame(mode, fmt.Errorf("Error parsing chmod %q: it must be an octal number of at most 7777, or symbolic as in \"u=rwX,go=rX\"", mode)))
 	}
 	return nil
-}
-
-// isRemote tells whether a source is downloaded.
-func isRemote(source string) bool {
-	return strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
-}
-
-// isGit tells whether a source is a repository.
-func isGit(source string) bool {
-	if strings.HasPrefix(source, "git://") || strings.HasPrefix(source, "git@") || strings.HasPrefix(source, "ssh://") {
-		return true
-	}
-	u, err := url.Parse(source)
-	return err == nil && isRemote(source) && strings.HasSuffix(u.Path, ".git")
 }
 
 // realTime is the highest signal there is.

@@ -10,7 +10,9 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/ignore"
+	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
 // copying is what COPY and ADD have in common, expanded.
@@ -34,7 +36,19 @@ func addOf(in *instruction, c *instructions.AddCommand) copying {
 	x := copying{in: in, words: c.SourcesAndDest, exclude: c.ExcludePatterns, rawDest: in.lastWord()}
 	x.o.Ownership = builder.Ownership{Chown: c.Chown, Chmod: c.Chmod}
 	x.o.Extract, x.o.Checksum = true, c.Checksum
+	x.o.Unpack, x.o.KeepGitDir = choiceOf(c.Unpack), choiceOf(c.KeepGitDir)
 	return x
+}
+
+// choiceOf is a flag that may be yes, no or not there.
+func choiceOf(flag *bool) builder.Choice {
+	switch {
+	case flag == nil:
+		return imageconfig.Default
+	case *flag:
+		return imageconfig.Yes
+	}
+	return imageconfig.No
 }
 
 // lastWord is the destination as it was written.
@@ -77,11 +91,13 @@ func (x *copying) check() error {
 	adding := x.in.verb() == "ADD"
 	for i, s := range x.words.SourcePaths {
 		switch {
-		case !adding && isRemote(s):
-			return fmt.Errorf("%q: source can't be a URL for COPY", s)
-		case adding && isGit(s):
-			return unsupported("ADD of a git repository", "clone it with RUN, or COPY it from the context")
-		case adding && isRemote(s):
+		case !adding && contexts.IsURL(s):
+			return fmt.Errorf("%q: source can't be a URL for COPY", contexts.Redact(s))
+		case adding && contexts.IsGit(s):
+			if err := checkRepository(s, x.o.Checksum); err != nil {
+				return err
+			}
+		case adding && contexts.IsURL(s):
 		case s == "":
 			return fmt.Errorf("source %d is empty once its variables are expanded", i+1)
 		case escapes(s):
@@ -106,6 +122,9 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 	if err != nil {
 		return err
 	}
+	if x.o.Selection.Exclude, err = matcher(patterns, ""); err != nil {
+		return err
+	}
 	file := ""
 	if x.from == "" {
 		x.o.Source.Root = r.context
@@ -119,14 +138,19 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 		}
 		x.o.Source.Root, x.o.Source.KeepOwner = root, true
 	}
+	x.o.Selection.Ignore, err = matcher(patterns, file)
+	return err
+}
+
+// matcher compiles patterns; no pattern excludes anything where there are none.
+func matcher(patterns []string, file string) (copier.Excluder, error) {
 	if len(patterns) == 0 {
-		return nil
+		return nil, nil
 	}
 	m, err := ignore.New(patterns)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m.File = file
-	x.o.Selection.Ignore = m
-	return nil
+	return m, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/ignore"
 )
 
@@ -80,7 +81,7 @@ func (f *addFlags) own(isAdd bool) []*option {
 		boolOption("allow-wildcard", &f.wildcards, "patterns in sources are patterns"),
 		textOption("cert-dir", "DIR", &f.registry.registry.CertDir, "use the certificates and keys in DIR"),
 		textOption("checksum", "ALGORITHM:HEX", &o.Checksum, "what the content of a fetched source must be"),
-		textOption("chmod", "MODE", &o.Ownership.Chmod, "octal mode of what is created"),
+		textOption("chmod", "MODE", &o.Ownership.Chmod, "mode of what is created, octal or symbolic"),
 		textOption("chown", "USER[:GROUP]", &o.Ownership.Chown, "owner of what is created, by the container's own names"),
 		textOption("contextdir", "DIR", &o.Source.ContextDir, "take sources from below DIR, and obey its ignore file"),
 		listOption("exclude", "PATTERN", &f.excludes, "leave out what matches, after the ignore file"),
@@ -149,7 +150,7 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 		}
 	}
 	o.Selection.Literal = !f.wildcards
-	if o.Selection.Ignore, err = f.excluder(origins); err != nil {
+	if err := f.exclude(&o.Selection, origins); err != nil {
 		return err
 	}
 	if o.Source.Base.Registry, err = f.registry.settle(p, e.Config); err != nil {
@@ -171,7 +172,7 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 func absolutePaths(words []string, patterns bool) ([]string, error) {
 	all := slices.Clone(words)
 	for i, word := range words {
-		if filepath.IsAbs(word) || strings.HasPrefix(word, "http://") || strings.HasPrefix(word, "https://") {
+		if filepath.IsAbs(word) || contexts.IsURL(word) || contexts.IsGit(word) {
 			continue
 		}
 		cwd, err := os.Getwd()
@@ -186,20 +187,25 @@ func absolutePaths(words []string, patterns bool) ([]string, error) {
 	return all, nil
 }
 
-// excluder reads the ignore file of the context and --exclude, nil when there is neither.
-func (f *addFlags) excluder(sources []string) (copier.Excluder, error) {
+// exclude reads the ignore file of the context and --exclude.
+func (f *addFlags) exclude(s *builder.Selection, sources []string) error {
 	patterns, err := f.ignoreFilePatterns()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	more, err := ignore.Exclude(f.excludes, sources)
 	if err != nil {
-		return nil, usageError{cause: err}
+		return usageError{cause: err}
 	}
-	if patterns = append(patterns, more...); len(patterns) == 0 {
-		return nil, nil
+	if len(more) > 0 {
+		if s.Exclude, err = ignore.New(more); err != nil {
+			return usageError{cause: err}
+		}
 	}
-	return ignore.New(patterns)
+	if patterns = append(patterns, more...); len(patterns) > 0 {
+		s.Ignore, err = ignore.New(patterns)
+	}
+	return err
 }
 
 // ignoreFilePatterns reads the ignore file. Only a context directory has one;

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,10 +25,10 @@ type Context struct {
 
 // Options is what a context may be fetched with.
 type Options struct {
-	Stdin   io.Reader    // for "-"
-	Cwd     string       // absolute; what relative names count from
-	TempDir string       // where fetched contexts are kept; "" means the system's
-	Client  *http.Client // nil means the default one
+	Stdin   io.Reader // for "-"
+	Cwd     string    // absolute; what relative names count from
+	TempDir string    // where fetched contexts are kept; "" means the system's
+	HTTP    HTTP      // how http URLs are fetched
 	// CPPFlags are further flags for the preprocessor of files whose name ends in ".in".
 	CPPFlags []string
 	Warn     func(format string, args ...any) // nil drops warnings
@@ -41,8 +40,12 @@ func Open(ctx context.Context, arg string, o Options) (*Context, error) {
 	switch {
 	case arg == "-":
 		return openTemp(o, func(c *Context) error { return c.fromReader(ctx, o.Stdin, "standard input") })
-	case isGit(arg):
-		return openTemp(o, func(c *Context) error { return c.fromGit(ctx, arg) })
+	case IsGit(arg):
+		g, err := ParseGit(arg)
+		if err != nil {
+			return nil, err
+		}
+		return OpenGit(ctx, g, o)
 	case IsURL(arg):
 		return openTemp(o, func(c *Context) error { return c.fromURL(ctx, o, arg) })
 	case strings.HasPrefix(arg, "github.com/"):
@@ -160,10 +163,19 @@ func (c *Context) unpack(ctx context.Context, body *os.File, size int64) error {
 	return nil
 }
 
-// redacted is a URL without a password, for messages.
-func redacted(text string) string {
-	if u, err := url.Parse(text); err == nil {
+// Redact hides the password of an address, be it valid or not.
+func Redact(source string) string { return redacted(source) }
+
+func redacted(source string) string {
+	if u, err := url.Parse(source); err == nil {
 		return u.Redacted()
 	}
-	return text
+	scheme, rest, found := strings.Cut(source, "://")
+	if !found {
+		return source
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		rest = "xxxxx" + rest[at:]
+	}
+	return scheme + "://" + rest
 }

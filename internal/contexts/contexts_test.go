@@ -217,13 +217,6 @@ func TestGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
-	for arg, want := range map[string]bool{
-		"git://host/r": true, "https://host/r.git#main:dir": true, "https://host/r.git?x": true, "https://host/x.tar": false, "./r.git": false,
-	} {
-		if isGit(arg) != want {
-			t.Errorf("isGit(%q) is %v", arg, !want)
-		}
-	}
 	repository := t.TempDir()
 	write(t, repository, map[string]string{"Dockerfile": "FROM git", "sub/Dockerfile": "FROM sub"})
 	for _, args := range [][]string{
@@ -249,7 +242,7 @@ func TestGit(t *testing.T) {
 	} {
 		var got string
 		o := Options{TempDir: temp}
-		ctx, err := openTemp(o, func(x *Context) error { return x.fromGit(t.Context(), "file://"+repository+c.fragment) })
+		ctx, err := openRepository(t, repository, c.fragment, o)
 		if err != nil {
 			got = err.Error()
 		} else {
@@ -307,4 +300,15 @@ func TestIgnoreFile(t *testing.T) {
 			t.Errorf("%s %s %q: %q, want %q", c.dir, c.explicit, c.files, got, c.want)
 		}
 	}
+}
+
+// openRepository opens a repository of the host, which no address can name.
+func openRepository(t *testing.T, dir, rest string, o Options) (*Context, error) {
+	t.Helper()
+	g, err := ParseGit("git://host/r" + rest)
+	if err != nil {
+		return nil, err
+	}
+	g.Remote = "file://" + dir
+	return OpenGit(t.Context(), g, o)
 }
