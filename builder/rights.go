@@ -18,7 +18,11 @@ func (x *execution) security() (spec.Security, error) {
 			return spec.Security{}, err
 		}
 	}
-	caps, err := spec.Capabilities(x.record.Capabilities, x.o.Security.CapAdd, x.o.Security.CapDrop)
+	add, drop := x.o.Security.CapAdd, x.o.Security.CapDrop
+	if x.o.Security.Insecure {
+		add, drop = []string{"all"}, nil
+	}
+	caps, err := spec.Capabilities(x.record.Capabilities, add, drop)
 	if err != nil {
 		return spec.Security{}, err
 	}
@@ -29,6 +33,7 @@ func (x *execution) security() (spec.Security, error) {
 	return spec.Security{
 		Capabilities: caps, Held: heldCapabilities(), Seccomp: filter, NoNewPrivileges: common.NoNewPrivileges,
 		AppArmor: common.ApparmorProfile, ProcessLabel: x.record.ProcessLabel, MountLabel: x.record.MountLabel,
+		Insecure: x.o.Security.Insecure,
 	}, nil
 }
 

@@ -72,6 +72,9 @@ type MountOptions struct {
 type SecurityOptions struct {
 	CapAdd, CapDrop []string
 	Devices         []string
+	// Insecure gives every capability and takes away all that confines the command,
+	// namespaces excepted.
+	Insecure bool
 }
 
 // Run runs a command in the container and waits for it. A command that fails

@@ -71,6 +71,9 @@ func (b *build) read() error {
 	if err != nil {
 		return err
 	}
+	if err := b.checkRights(list); err != nil {
+		return err
+	}
 	if err := b.checkLinks(list); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type flagRule struct {
 // scripts look for.
 var flagRules = map[string]flagRule{
 	"FROM": {map[string]bool{"platform": true, "after": true}, "FROM only supports the --platform and --after flags"},
-	"RUN":  {map[string]bool{"mount": true, "network": true}, "RUN only supports the --mount and --network flag"},
+	"RUN":  {map[string]bool{"mount": true, "network": true, "security": true}, "RUN only supports the --mount and --network flag"},
 	"COPY": {
 		map[string]bool{"chown": true, "chmod": true, "from": true, "exclude": true, "link": false, "parents": false},
 		"COPY only supports the --chmod=<permissions> --chown=<uid:gid> --from=<image|stage> and the --exclude=<pattern> flags",
@@ -103,6 +103,11 @@ func (in *instruction) checkRun() error {
 	if !variable(in.network) {
 		if err := checkNetwork(in.network); err != nil {
 			return blame("--network="+in.network, blame(in.network, err))
+		}
+	}
+	if !variable(in.rights) {
+		if err := checkSecurity(in.rights); err != nil {
+			return err
 		}
 	}
 	for _, m := range in.mounts {

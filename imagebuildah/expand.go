@@ -132,7 +132,7 @@ func (in *instruction) checkWords() error {
 	if _, err := in.expanded(anything{}); err != nil {
 		return err
 	}
-	for _, text := range append([]string{in.network}, in.mounts...) {
+	for _, text := range append([]string{in.network, in.rights}, in.mounts...) {
 		if _, err := in.src.word(text, anything{}); err != nil {
 			return err
 		}

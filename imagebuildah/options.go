@@ -26,10 +26,12 @@ type Options struct {
 	Keep      bool     // leave the working containers behind after success, with Layers
 	// KeepFailed leaves the working container of a step that fails to the user.
 	KeepFailed bool
-	Lists      Lists
-	Network    string // "none" keeps the network from all RUN steps; "" leaves it to Run
-	Output     Output
-	Policy     *sourcepolicy.Policy // for images that are named; nil allows all
+	// AllowInsecure lets a Dockerfile say RUN --security=insecure.
+	AllowInsecure bool
+	Lists         Lists
+	Network       string // "none" keeps the network from all RUN steps; "" leaves it to Run
+	Output        Output
+	Policy        *sourcepolicy.Policy // for images that are named; nil allows all
 
 	// What is handed on to the verbs whole.
 	Base      builder.BaseOptions // how base images are found; its platform is the build's

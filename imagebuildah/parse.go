@@ -21,6 +21,7 @@ type instruction struct {
 	pairs   []pair               // of the ENV or LABEL that an option adds: nothing in it is expanded
 	mounts  []string             // values of --mount
 	network string               // value of --network
+	rights  string               // value of --security
 }
 
 // pair is a name and a value.
@@ -121,6 +122,8 @@ func (in *instruction) takeRunFlags() {
 			in.mounts = append(in.mounts, value)
 		case "--network":
 			in.network = value
+		case "--security":
+			in.rights = value
 		case "--":
 			rest = append(rest, in.node.Flags[i:]...)
 			in.node.Flags = rest

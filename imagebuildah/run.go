@@ -34,6 +34,9 @@ func (r *stageRun) run(ctx context.Context, in *instruction, c *instructions.Run
 		network = r.o.Network
 	}
 	setNetwork(&o, network)
+	if err := r.setSecurity(&o, in); err != nil {
+		return err
+	}
 	if err := r.mount(ctx, &o, mounts); err != nil {
 		return err
 	}

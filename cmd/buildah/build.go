@@ -30,7 +30,7 @@ func (p *program) buildCommand() *cli.Command {
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.stages.options(), f.policy.options(), f.sbom.options(),
-			f.caching.options(p), f.failure.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
+			f.caching.options(p), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
 		Action: func(c *cli.Context) error {
@@ -156,6 +156,7 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 		return o, err
 	}
 	o.Layers, o.Keep, o.KeepFailed = f.caching.layers, !f.caching.rm && !f.caching.forceRm, f.keeps()
+	o.AllowInsecure = f.allow.insecure
 	if o.Args, err = f.args.settle(); err != nil {
 		return o, err
 	}

@@ -27,6 +27,7 @@ type buildFlags struct {
 	creation  creation
 	running   runningFlags
 	failure   failureFlags
+	allow     allowFlags
 }
 
 // sourceFlags say what is built.

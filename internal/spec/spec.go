@@ -60,6 +60,7 @@ type Security struct {
 	AppArmor        string
 	ProcessLabel    string
 	MountLabel      string
+	Insecure        bool // nothing but the namespaces confines the process
 }
 
 // Device is a device node of the container.
@@ -117,6 +118,10 @@ func Build(in Input) (*specs.Spec, error) {
 	}
 	if namespaces.isNew(specs.UTSNamespace) {
 		s.Hostname = in.Hostname
+	}
+	if in.Security.Insecure {
+		lift(s)
+		return s, nil
 	}
 	s.Linux.Seccomp, err = in.Security.Seccomp.evaluate(s)
 	return s, err
