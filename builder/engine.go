@@ -23,6 +23,7 @@ type Engine struct {
 	// Warn takes one line about something that does not stop the work; nil drops it.
 	Warn func(format string, args ...any)
 
+	interpreters   interpreters
 	networkWarning sync.Once // about the missing private network
 	chrootNotice   sync.Once // about the missing OCI runtime
 	slowNotice     sync.Once // about the setting that makes commits slow

@@ -36,6 +36,7 @@ type execution struct {
 
 // execute mounts the container, runs the command and takes everything away again.
 func (b *Builder) execute(ctx context.Context, x execution) error {
+	b.engine.prepareMachine(b.image.Platform())
 	run, err := b.engine.runner(ctx, &x)
 	if err != nil {
 		return err

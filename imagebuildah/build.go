@@ -60,9 +60,10 @@ type build struct {
 
 // stageResult is what a stage leaves for those that need it.
 type stageResult struct {
-	ws    workspace
-	scope *scope
-	final builder.Committed // of the last stage
+	ws      workspace
+	scope   *scope
+	machine builder.Platform  // of its programs; zero when nobody knows
+	final   builder.Committed // of the last stage
 }
 
 // read parses and checks everything before the first step.

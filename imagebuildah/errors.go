@@ -40,6 +40,8 @@ type StepError struct {
 
 	Output    []string // the last lines that its command wrote, as far as nobody saw them
 	Container string   // where to look at what it left; "" if that is gone
+
+	early bool // it was found out before anything ran
 }
 
 func (e *StepError) Error() string {
@@ -55,7 +57,7 @@ func (e *StepError) Unwrap() error { return e.Err }
 func (e *StepError) Ran() bool {
 	var exit *builder.ExitError
 	var start *builder.StartError
-	return errors.As(e.Err, &exit) || errors.As(e.Err, &start)
+	return !e.early && (errors.As(e.Err, &exit) || errors.As(e.Err, &start))
 }
 
 // Excerpt names the place of the step and shows its lines between their neighbours.

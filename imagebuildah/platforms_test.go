@@ -32,6 +32,14 @@ func (r *recorder) MakeList(names, images []string) (string, []string, error) {
 	return r.nextID(), names, nil
 }
 
+// CheckMachine knows a machine that has no programs for s390x.
+func (r *recorder) CheckMachine(p builder.Platform) error {
+	if p.Arch == "s390x" {
+		return errors.New("exec format error")
+	}
+	return nil
+}
+
 func shortAll(ids []string) string {
 	var list []string
 	for _, id := range ids {
@@ -163,5 +171,21 @@ func TestSplitExportsShareAnArchive(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".*tar*")); err != nil || len(left) > 0 {
 		t.Errorf("left %q, %v", left, err)
+	}
+}
+
+func TestForeignProgramsAreFoundEarly(t *testing.T) {
+	t.Parallel()
+	_, transcript, _, err := buildLists(t, "FROM foreign AS a\nLABEL a=b\nFROM a\nCOPY Dockerfile /\nRUN true\n", Options{})
+	var step *StepError
+	var start *builder.StartError
+	if !errors.As(err, &step) || !errors.As(err, &start) || step.place.first != 5 {
+		t.Errorf("error %v", err)
+	}
+	if strings.Contains(transcript, "add ") {
+		t.Errorf("a step was carried out:\n%s", transcript)
+	}
+	if _, transcript, _, err := buildLists(t, "FROM foreign\nCOPY Dockerfile /\n", Options{}); err != nil {
+		t.Errorf("error %v:\n%s", err, transcript)
 	}
 }

@@ -37,6 +37,7 @@ func newRecorder(t *testing.T) *recorder {
 	trigger.AddOnBuild("COPY --from=tools /t /t")
 	trigger.AddOnBuild("RUN echo trigger $FROMBASE")
 	r.images["trigger"] = trigger
+	r.images["foreign"] = imageconfig.Scratch(imageconfig.Platform{OS: "linux", Arch: "s390x"})
 	return r
 }
 

@@ -26,6 +26,7 @@ type stageRun struct {
 	stage   *stage
 	ws      workspace
 	scope   *scope
+	machine builder.Platform // of the programs of the base
 	steps   []*instruction
 	pending []builder.History // of steps since the last commit
 	final   bool
@@ -42,7 +43,10 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 	if len(r.steps) == 0 {
 		return r.withoutSteps(ctx)
 	}
-	result := &stageResult{ws: r.ws, scope: r.scope}
+	if err := r.checkMachine(ctx); err != nil {
+		return nil, err
+	}
+	result := &stageResult{ws: r.ws, scope: r.scope, machine: r.machine}
 	for i, in := range r.steps {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -83,6 +87,7 @@ func (r *stageRun) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.machine = r.machineOf(st)
 	if r.o.Overrides.DropAnnotations {
 		st.Annotations = nil
 	}
@@ -355,7 +360,7 @@ func (r *stageRun) commit(ctx context.Context, dest string, entry builder.Histor
 // withoutSteps ends a stage that is only a FROM: the base is the result, unless
 // something is to be different about it.
 func (r *stageRun) withoutSteps(ctx context.Context) (*stageResult, error) {
-	result := &stageResult{ws: r.ws, scope: r.scope}
+	result := &stageResult{ws: r.ws, scope: r.scope, machine: r.machine}
 	if !r.final {
 		return result, nil
 	}

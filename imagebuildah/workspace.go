@@ -60,6 +60,8 @@ type engine interface {
 	CheckNames(names []string) error
 	// Name gives a stored image its names, or copies it to another transport.
 	Name(ctx context.Context, id string, names []string, o builder.CommitOptions) ([]string, error)
+	// CheckMachine finds out whether this machine runs programs for a platform.
+	CheckMachine(p builder.Platform) error
 	lister
 	// Images are the IDs of all images of the store.
 	Images(ctx context.Context) (map[string]bool, error)
