@@ -74,6 +74,9 @@ type Output struct {
 	Steps   io.Writer                        // step lines; nil means none, as with --quiet
 	HideIDs bool                             // no "--> ID" lines, as with --iidfile
 	Warn    func(format string, args ...any) // one line each; nil drops them
+	// Measure is called when a step begins, and what it gives when it has succeeded;
+	// nil measures nothing.
+	Measure func() func()
 	// What RUN writes to these streams is not shown to anybody: the end of it is in
 	// the [StepError] when it fails.
 	OutUnseen, ErrUnseen bool
@@ -144,6 +147,14 @@ func (o *Options) normalizeTimes() error {
 		o.Args[epochArg] = strconv.FormatInt(times.Epoch.Unix(), 10)
 	}
 	return nil
+}
+
+// measure begins to measure a step.
+func (o *Output) measure() (done func()) {
+	if o.Measure == nil {
+		return func() {}
+	}
+	return o.Measure()
 }
 
 func (o *Output) warn(format string, args ...any) {

@@ -37,9 +37,11 @@ type stageRun struct {
 // stage builds one stage.
 func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 	r := &stageRun{build: b, out: printer{out: b.o.Output.Steps, label: b.o.Output.label}, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
+	measured := r.o.Output.measure()
 	if err := r.begin(ctx); err != nil {
 		return nil, &StepError{Err: err, place: s.from.placeOf(err)}
 	}
+	measured()
 	if len(r.steps) == 0 {
 		return r.withoutSteps(ctx)
 	}
@@ -51,6 +53,7 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		measured = r.o.Output.measure()
 		r.out.line(stepLine(in))
 		r.ws.Step(stepLine(in))
 		last := i == len(r.steps)-1
@@ -65,6 +68,7 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 		if result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last); err != nil {
 			return nil, &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.placeOf(err)}
 		}
+		measured()
 	}
 	return result, nil
 }

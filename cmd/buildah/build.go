@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func (p *program) buildCommand() *cli.Command {
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
-			f.stages.options(), f.policy.options(), f.sbom.options(),
+			f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
 			f.caching.options(p), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
@@ -50,13 +51,15 @@ func (f *buildFlags) check(c *cli.Context) error {
 		return usageError{text: "'rm' and 'force-rm' can only be set with either 'layers' or 'no-cache'"}
 	case f.creation.isolation == builder.IsolationChroot && f.creation.namespaces.otherThanHost():
 		return usageError{text: "cannot set --network other than host with --isolation chroot"}
+	case len(f.platform.platforms) > 1 && f.sbom.writesFiles():
+		return usageError{text: "building multiple images, but --sbom-output and --sbom-purl-output can only be used to store the list of one", hint: "put it into the images with --sbom-image-output"}
 	case f.running.noHosts && given(c, "add-host"):
 		return usageError{text: "--no-hosts and --add-host conflict, can not be used together"}
 	}
 	return f.lists.check(&f.result, f.platform.platforms)
 }
 
-func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) error {
+func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err error) {
 	out, errs, done, err := p.buildStreams(f.result.logFile)
 	if err != nil {
 		return err
@@ -78,6 +81,12 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) error 
 		o.Output.Steps, o.Run.Stdio.Out, e.Images.Report = nil, io.Discard, nil
 		o.Output.OutUnseen = true
 	}
+	measure, closeUsage, err := f.usage.settle(o.Output.Steps)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeUsage()) }()
+	o.Output.Measure = measure
 	logs := f.lists.split(&f.result, &o.Output, e)
 	defer logs.close()
 	result, err := imagebuildah.Build(c.Context, e, o)

@@ -13,6 +13,7 @@ type buildFlags struct {
 	stages    stageFlags
 	policy    policyFlags
 	sbom      sbomFlags
+	usage     rusageFlags
 	result    resultFlags
 	args      argFlags
 	overrides overrideFlags
@@ -185,8 +186,6 @@ func refusedOfBuild() []refusal {
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
 		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},
 		{name: "hooks-dir", word: "DIR", instead: "use a runtime that runs hooks itself"},
-		{name: "log-rusage", instead: "measure with time(1)"},
-		{name: "rusage-logfile", word: "FILE", instead: "measure with time(1)"},
 		{name: "secret", word: "SPEC", instead: insteadOfSecrets},
 		{name: "ssh", word: "SPEC", instead: insteadOfSecrets},
 	}

@@ -46,6 +46,11 @@ func (f *sbomFlags) settle() (sbom.Scanner, error) {
 	return scanner, nil
 }
 
+// writesFiles tells that there are lists for this host.
+func (f *sbomFlags) writesFiles() bool {
+	return f.scanner.Outputs.File+f.scanner.Outputs.PURLFile != ""
+}
+
 // scan are the options of the scan before a commit.
 func (f *commitFlags) scan(c *cli.Context, p *program, commit builder.CommitOptions) (o builder.ScanOptions, err error) {
 	if o.Scanner, err = f.sbom.settle(); err != nil {
