@@ -78,7 +78,11 @@ func (b *build) read() error {
 	if err := b.checkLinks(list); err != nil {
 		return err
 	}
-	b.plan, err = newPlan(list, wish{args: b.o.Args, overrides: b.o.Overrides, stages: b.o.Stages, platform: b.o.Base.Platform})
+	named, err := newNamed(b.o.Source.Named, b.o.Base.Platform)
+	if err != nil {
+		return err
+	}
+	b.plan, err = newPlan(list, wish{args: b.o.Args, overrides: b.o.Overrides, stages: b.o.Stages, platform: b.o.Base.Platform, named: named})
 	if err != nil {
 		return err
 	}
@@ -156,6 +160,9 @@ func (b *build) remember(ctx context.Context) (err error) {
 // lend gives the root of a stage or of an image for reading, the same one for
 // the whole build.
 func (b *build) lend(ctx context.Context, name string, before int) (*copier.Root, error) {
+	if n, ok := b.plan.lookup(name, before); ok {
+		return b.lendNamed(ctx, n)
+	}
 	key := "image " + name
 	at := b.plan.find(name, before)
 	if at != none {

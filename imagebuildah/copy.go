@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -125,7 +126,7 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 	if x.o.Selection.Exclude, err = matcher(patterns, ""); err != nil {
 		return err
 	}
-	file := ""
+	var file string
 	if x.from == "" {
 		x.o.Source.Root = r.context
 		x.o.Ownership.StripSetID = true
@@ -137,9 +138,20 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 			return fmt.Errorf("COPY --from=%s: %w", x.from, err)
 		}
 		x.o.Source.Root, x.o.Source.KeepOwner = root, true
+		patterns, file = r.ignoredOf(x.from, patterns)
 	}
 	x.o.Selection.Ignore, err = matcher(patterns, file)
 	return err
+}
+
+// ignoredOf adds the patterns of a named context to those of --exclude.
+func (r *stageRun) ignoredOf(from string, exclude []string) (patterns []string, file string) {
+	n, ok := r.plan.lookup(from, r.stage.index)
+	if !ok || n.Kind != contexts.Directory {
+		return exclude, ""
+	}
+	c := r.pool.get(n)
+	return append(slices.Clone(c.ignored), exclude...), c.ignoring
 }
 
 // matcher compiles patterns; no pattern excludes anything where there are none.

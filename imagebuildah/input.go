@@ -20,6 +20,7 @@ type input struct {
 	files    []contexts.File
 	ignored  []string // patterns
 	ignoring string   // the file they are from
+	pool     contextPool
 }
 
 // openInput fetches the context and reads the Dockerfiles. The caller closes it.
@@ -68,5 +69,5 @@ func (in *input) close() error {
 	if in.context != nil {
 		in.context.Close()
 	}
-	return in.opened.Close()
+	return errors.Join(in.pool.close(), in.opened.Close())
 }

@@ -47,6 +47,7 @@ type Source struct {
 	Context    string   // argument of the build; "" is the current directory
 	Files      []string // of -f; none means the usual names
 	IgnoreFile string   // of --ignorefile; "" means the usual places
+	Named      []contexts.Named
 	Fetch      contexts.Options
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
+	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
@@ -23,9 +24,10 @@ type stage struct {
 	name     string // in lower case; "" without AS
 	shown    string // the name as it is written
 	from     *instruction
-	image    string // the base, expanded
-	platform string // --platform, expanded
-	base     int    // the stage that it is based on, or none
+	image    string          // the base, expanded
+	platform string          // --platform, expanded
+	base     int             // the stage that it is based on, or none
+	context  *contexts.Named // the context that it is based on, or nil
 	steps    []*instruction
 	needs    []int // stages that must be there before
 	needed   bool
@@ -37,6 +39,7 @@ type plan struct {
 	stages []*stage // up to the target
 	outer  map[string]string
 	given  *given
+	named  namedContexts
 }
 
 // wish is what the caller asks of a plan.
@@ -45,11 +48,12 @@ type wish struct {
 	overrides Overrides
 	stages    Stages
 	platform  imageconfig.Platform
+	named     namedContexts
 }
 
 // newPlan sorts instructions into stages and finds out which are needed.
 func newPlan(list []*instruction, w wish) (*plan, error) {
-	p := &plan{given: &given{values: w.args, used: map[string]bool{}}, outer: platformArgs(w.platform)}
+	p := &plan{named: w.named, given: &given{values: w.args, used: map[string]bool{}}, outer: platformArgs(w.platform)}
 	for name := range p.outer {
 		p.given.used[name] = true
 	}
@@ -215,7 +219,9 @@ func (p *plan) resolve(s *stage) error {
 		return blame(f.image, fmt.Errorf("base image %q is empty once its variables are expanded: invalid reference format", f.image))
 	}
 	if s.base = p.baseStage(s.image, s.index); s.base == none {
-		if err := checkImage(s.image); err != nil {
+		if n, ok := p.lookup(s.image, s.index); ok {
+			s.context = &n
+		} else if err := checkImage(s.image); err != nil {
 			return blame(f.image, err)
 		}
 	}
@@ -267,7 +273,7 @@ func (p *plan) names(before int) []string {
 
 // baseStage finds the stage that a FROM names: a number only where the stage has no name.
 func (p *plan) baseStage(name string, before int) int {
-	at := p.find(name, before)
+	at := p.findStage(name, before)
 	if at != none && p.stages[at].name != "" && p.stages[at].name != strings.ToLower(name) {
 		return none
 	}
@@ -377,7 +383,7 @@ func (p *plan) references(in *instruction, vars *variables, sc *scope, before in
 	}
 	var found []int
 	for _, name := range names {
-		if at := p.find(name, before); name != "" && at != none && !slices.Contains(found, at) {
+		if at := p.findStage(name, before); name != "" && at != none && !slices.Contains(found, at) {
 			found = append(found, at)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
@@ -103,6 +104,11 @@ func (r *stageRun) begin(ctx context.Context) error {
 	o.Owned = !r.o.Keep || !r.o.Layers
 	r.ws = r.engine.Start(st, o, origin{stage: cmp.Or(s.name, fmt.Sprint(s.index)), image: s.image, text: s.from.text()})
 	r.later(r.ws.Delete)
+	if n := s.context; n != nil && n.Kind != contexts.Image {
+		if err := r.namedBase(ctx, *n); err != nil {
+			return err
+		}
+	}
 	return r.adopt()
 }
 
@@ -114,7 +120,7 @@ func (r *stageRun) baseImage(ctx context.Context) (builder.State, error) {
 	if err != nil {
 		return builder.State{}, err
 	}
-	st, err := r.baseState(ctx, r.stage.image, o)
+	st, err := r.baseOf(ctx, o)
 	if errors.Is(err, sourcepolicy.ErrDenied) {
 		return st, err // nothing was going to be created
 	}

@@ -30,7 +30,7 @@ func (p *program) buildCommand() *cli.Command {
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
-			f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
+			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
 			f.caching.options(p), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
@@ -150,6 +150,7 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 		return o, fmt.Errorf("reading BUILDAH_CPPFLAGS: %w", err)
 	}
 	o.Source.Fetch.CPPFlags = append(o.Source.Fetch.CPPFlags, f.source.cppFlags...)
+	o.Source.Named = f.contexts.named
 	o.Tags = f.result.tags
 	if o.Stages, err = f.stages.settle(); err != nil {
 		return o, err
@@ -179,6 +180,9 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 		return o, err
 	}
 	o.Fetch = fetchOptions(o.Base.Registry)
+	if o.Source.Fetch.HTTP, err = o.Fetch.HTTP(e.Warn); err != nil {
+		return o, err
+	}
 	if err := f.settleContainer(p, e, &o); err != nil {
 		return o, err
 	}

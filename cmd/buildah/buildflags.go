@@ -10,6 +10,7 @@ import (
 // buildFlags are the flags of `build`, in groups by what they are about.
 type buildFlags struct {
 	source    sourceFlags
+	contexts  contextFlags
 	stages    stageFlags
 	policy    policyFlags
 	sbom      sbomFlags
@@ -181,7 +182,6 @@ func refusedOfBuild() []refusal {
 	const insteadOfSecrets = "mount a directory of the host for RUN with --volume, which leaves nothing in the image"
 	list := []refusal{
 		{name: "all-platforms", instead: "build each platform with --platform"},
-		{name: "build-context", word: "NAME=VALUE", instead: "put the files into the context, or name the image in COPY --from"},
 		{name: "cache-from", word: "REPOSITORY", instead: "leave it out; nothing is looked up"},
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
 		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},

@@ -19,8 +19,9 @@ type Context struct {
 	Dir string // absolute, without links
 	// File is the Dockerfile that the argument itself named or was; "" when it is
 	// to be looked for.
-	File string
-	temp string
+	File   string
+	temp   string
+	single string // the name of what is fetched and no archive; "" means it is a Dockerfile
 }
 
 // Options is what a context may be fetched with.
@@ -98,7 +99,10 @@ func openTemp(o Options, fill func(*Context) error) (*Context, error) {
 		return nil, fmt.Errorf("making room for the build context: %w", err)
 	}
 	c := &Context{Dir: filepath.Join(temp, "context"), temp: temp}
-	err = os.Mkdir(c.Dir, 0o700)
+	err = os.Mkdir(c.Dir, 0o755)
+	if err == nil {
+		err = os.Chmod(c.Dir, 0o755) //nolint:gosec // it may be mounted for anybody; nobody gets at temp
+	}
 	if err == nil {
 		err = fill(c)
 	}
@@ -143,6 +147,12 @@ func (c *Context) unpack(ctx context.Context, body *os.File, size int64) error {
 	if archive {
 		if err := copier.Extract(ctx, root, "/", io.NewSectionReader(body, 0, size), copier.ExtractOptions{}); err != nil {
 			return fmt.Errorf("unpacking the build context: %w", err)
+		}
+		return nil
+	}
+	if c.single != "" {
+		if err := os.Rename(body.Name(), filepath.Join(c.Dir, c.single)); err != nil {
+			return fmt.Errorf("keeping what was fetched: %w", err)
 		}
 		return nil
 	}

@@ -1,6 +1,8 @@
 package contexts
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -15,4 +17,12 @@ func TestWait(t *testing.T) {
 	if got := (HTTP{Delay: time.Millisecond}).wait(5); got != time.Millisecond {
 		t.Errorf("a fixed delay gives %v", got)
 	}
+}
+
+// serveDir serves a directory and gives its address.
+func serveDir(t *testing.T, dir string) string {
+	t.Helper()
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	t.Cleanup(server.Close)
+	return server.URL
 }

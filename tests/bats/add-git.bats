@@ -130,7 +130,7 @@ refused() {
   make_repository; serve_http
   secret=${url/http:\/\//http:\/\/me:hush@}
   add_git "$secret"
-  ! grep -r hush "$root/x"
+  is "$(grep -r hush "$root/x" || true)" ""
   buildah from scratch
   buildah 125 add "$output" "$secret#none" /x
   one_line_error; says "couldn't find remote ref none"; says_not hush
