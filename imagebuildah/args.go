@@ -27,7 +27,7 @@ type given struct {
 func (g *given) unused() []string {
 	var names []string
 	for name := range g.values {
-		if !g.used[name] && !slices.Contains(proxyArgs, name) && name != epochArg {
+		if !g.used[name] && !slices.Contains(proxyArgs, name) && name != epochArg && name != cacheNamespaceArg {
 			names = append(names, name)
 		}
 	}

@@ -378,7 +378,7 @@ func (p *plan) references(in *instruction, vars *variables, sc *scope, before in
 	case *instructions.RunCommand:
 		mounts, _, _ := in.runFlags(*vars)
 		for _, m := range mounts {
-			names = append(names, m.from)
+			names = append(names, m.From)
 		}
 	}
 	var found []int

@@ -163,19 +163,26 @@ func (r *stageRun) mount(ctx context.Context, o *builder.RunOptions, mounts []mo
 	if o.Mounts.Workdir = r.ws.Image().OCI.Config.WorkingDir; o.Mounts.Workdir == "" {
 		o.Mounts.Workdir = "/"
 	}
+	if name := r.scope.given.values[cacheNamespaceArg]; name != "" {
+		o.Mounts.CacheNamespace = name + "/"
+	}
 	for _, m := range all {
 		o.Mounts.Mounts = append(o.Mounts.Mounts, m.text)
-		if m.from == "" || o.Mounts.Roots[m.from] != nil {
+		if m.From == "" || o.Mounts.Roots[m.From] != nil {
 			continue
 		}
-		root, err := r.lend(ctx, m.from, r.stage.index)
+		root, err := r.lend(ctx, m.From, r.stage.index)
 		if err != nil {
-			return fmt.Errorf("mount from=%s: %w", m.from, err)
+			return fmt.Errorf("mount from=%s: %w", m.From, err)
 		}
-		o.Mounts.Roots[m.from] = root
+		o.Mounts.Roots[m.From] = root
 	}
 	return nil
 }
+
+// cacheNamespaceArg is a build argument that keeps the caches of one project apart
+// from those of others.
+const cacheNamespaceArg = "BUILDKIT_CACHE_MOUNT_NS"
 
 // makeVolumes makes the directories of volumes, which commands expect to be there.
 func (r *stageRun) makeVolumes(ctx context.Context) error {

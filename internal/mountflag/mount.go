@@ -1,13 +1,11 @@
 package mountflag
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"path"
-	"strconv"
 	"strings"
-
-	"github.com/docker/go-units"
 )
 
 // Kind is the type of a mount.
@@ -15,21 +13,28 @@ type Kind string
 
 // The kinds of mounts.
 const (
-	Bind  Kind = "bind"
-	Tmpfs Kind = "tmpfs"
-	Cache Kind = "cache"
+	Bind   Kind = "bind"
+	Tmpfs  Kind = "tmpfs"
+	Cache  Kind = "cache"
+	Secret Kind = "secret"
+	SSH    Kind = "ssh"
 )
+
+var kinds = []string{string(Bind), string(Cache), string(Tmpfs), string(Secret), string(SSH)}
 
 // Mount is a --mount.
 type Mount struct {
-	Kind   Kind
-	Target string // clean; relative only if it was typed so and Context.Workdir is "", which is an error
+	Kind Kind
+	// Target is clean and absolute. It is "" for an ssh agent that was given no
+	// target, and for a secret that is only a variable.
+	Target string
 	Source string // bind: as typed, "" for the whole root; cache: the path below the root
 	From   string // image, stage or context that is the root of Source; "" for none
 	Attributes
 	Flat  bool // bind without what is mounted below the source
 	Tmpfs TmpfsOptions
 	Cache CacheOptions
+	Key   KeyOptions
 }
 
 // TmpfsOptions are those of a tmpfs.
@@ -41,11 +46,31 @@ type TmpfsOptions struct {
 
 // CacheOptions are those of a cache.
 type CacheOptions struct {
-	ID     string // "" means the target
-	Mode   uint32
-	UID    int
-	GID    int
-	Locked bool // one command at a time
+	ID      string // "" means the target
+	Mode    uint32
+	UID     int
+	GID     int
+	Sharing Sharing
+}
+
+// Sharing says what happens to a cache that several commands want at once.
+type Sharing string
+
+// The ways to share.
+const (
+	SharingShared  Sharing = ""        // all have it
+	SharingLocked  Sharing = "locked"  // one after the other
+	SharingPrivate Sharing = "private" // each has one of its own
+)
+
+// KeyOptions are those of secrets and ssh agents.
+type KeyOptions struct {
+	ID       string
+	Env      string // secret: the variable that holds it; "" for none
+	Mode     uint32
+	UID      int
+	GID      int
+	Required bool // without it the command is not run
 }
 
 // Context is what a --mount depends on.
@@ -56,7 +81,8 @@ type Context struct {
 	Rooted bool
 }
 
-// ParseMount reads a comma separated list of KEY=VALUE.
+// ParseMount reads a comma separated list of KEY=VALUE. Double quotes around a
+// field protect its commas.
 func ParseMount(text string, c Context) (Mount, error) {
 	m, err := parseMount(text, c)
 	if err != nil {
@@ -64,6 +90,15 @@ func ParseMount(text string, c Context) (Mount, error) {
 	}
 	return m, nil
 }
+
+// FieldError is what is wrong with one field of a --mount.
+type FieldError struct {
+	Word string // the key or the value that is wrong, as it was typed
+	err  error
+}
+
+func (e *FieldError) Error() string { return e.err.Error() }
+func (e *FieldError) Unwrap() error { return e.err }
 
 // mountParser is a mount being read.
 type mountParser struct {
@@ -73,218 +108,88 @@ type mountParser struct {
 
 func parseMount(text string, c Context) (Mount, error) {
 	m := mountParser{Mount: Mount{Kind: Bind}}
-	var fields []string
-	for field := range strings.SplitSeq(text, ",") {
-		if kind, ok := strings.CutPrefix(field, "type="); ok {
-			m.Kind = Kind(kind)
-			continue
-		}
-		fields = append(fields, field)
-	}
-	if err := m.known(); err != nil {
+	all, err := splitFields(text)
+	if err != nil {
 		return m.Mount, err
 	}
-	if len(fields) == 0 || text == "" {
+	var fields []field
+	for _, f := range all {
+		if f.key != "type" {
+			fields = append(fields, f)
+			continue
+		}
+		if m.Kind, err = f.kind(); err != nil {
+			return m.Mount, &FieldError{Word: f.word(), err: err}
+		}
+	}
+	if len(fields) == 0 && m.Kind != SSH || text == "" {
 		return m.Mount, errors.New("it is not of the form type=TYPE,target=PATH[,KEY=VALUE...]")
 	}
-	if m.Kind == Cache {
+	switch m.Kind {
+	case Cache:
 		m.Cache.Mode = 0o755
+	case Secret:
+		m.Key.Mode = 0o400
+	case SSH:
+		m.Key.Mode, m.Key.ID = 0o600, "default"
 	}
 	seen := once{}
-	for _, field := range fields {
-		if err := m.field(field, seen); err != nil {
-			return m.Mount, err
+	for _, f := range fields {
+		if err := f.check(m.Kind); err != nil {
+			return m.Mount, &FieldError{Word: f.typed, err: err}
+		}
+		if err := m.field(f, seen); err != nil {
+			return m.Mount, &FieldError{Word: f.word(), err: err}
 		}
 	}
-	err := m.settle(c)
-	return m.Mount, err
+	return m.Mount, m.settle(c)
 }
 
-func (m *mountParser) known() error {
-	switch m.Kind {
-	case Bind, Tmpfs, Cache:
-		return nil
-	case "secret":
-		return errors.New("secrets are not given to a single command: bind the file with type=bind,src=FILE,dst=/run/secrets/NAME, which leaves no trace in the image")
-	case "ssh":
-		return errors.New("ssh agents are not given to a single command: bind the socket with type=bind,src=SOCKET,dst=/run/ssh and set SSH_AUTH_SOCK with --env")
-	}
-	return fmt.Errorf("unknown type %q: bind, cache and tmpfs are known", m.Kind)
-}
-
-// aliases are other words for a key.
-var aliases = map[string]string{
-	"src": "source", "dst": "target", "destination": "target", "readonly": "ro", "readwrite": "rw",
-}
-
-func (m *mountParser) field(field string, seen once) error {
-	key, value, hasValue := strings.Cut(field, "=")
-	if a, ok := aliases[key]; ok {
-		key = a
-	}
-	if key == "ro" || key == "rw" {
-		return m.access(key, value, hasValue, seen)
-	}
-	if !hasValue {
-		return m.word(key, seen)
-	}
-	if err := seen.take(key, key); err != nil {
-		return err
-	}
-	if value == "" && key != "source" {
-		return fmt.Errorf("option %q needs a value", key)
-	}
-	switch key {
-	case "target":
-		m.Target = value
-		return nil
-	case "source", "from":
-		return m.origin(key, value)
-	}
-	var known bool
-	var err error
-	switch m.Kind {
-	case Bind:
-		known, err = m.bindField(key, value, seen)
-	case Tmpfs:
-		known, err = m.tmpfsField(key, value)
-	case Cache:
-		known, err = m.cacheField(key, value)
-	}
-	if !known {
-		return fmt.Errorf("unknown option %q for a mount of type %q", key, m.Kind)
-	}
-	return err
-}
-
-// access takes ro, rw and their values, such as ro=false.
-func (m *mountParser) access(key, value string, hasValue bool, seen once) error {
-	on := true
-	if hasValue {
+// splitFields splits at commas.
+func splitFields(text string) ([]field, error) {
+	words := strings.Split(text, ",")
+	if strings.Contains(text, `"`) {
+		r := csv.NewReader(strings.NewReader(text))
+		r.LazyQuotes = true // one inside a name is a part of it
 		var err error
-		if on, err = strconv.ParseBool(value); err != nil {
-			return fmt.Errorf("option %q: %q is neither true nor false", key, value)
+		if words, err = r.Read(); err != nil {
+			return nil, fmt.Errorf("splitting at commas: %w", err)
+		}
+		if rest, _ := r.Read(); rest != nil {
+			return nil, errors.New("it has more than one line")
 		}
 	}
-	if m.Kind == Tmpfs && key == "rw" {
-		return fmt.Errorf("unknown option %q for a mount of type %q", key, m.Kind)
+	fields := make([]field, 0, len(words))
+	for _, word := range words {
+		fields = append(fields, newField(word))
 	}
-	if (key == "ro") == on {
-		m.readOnly = true
-	} else {
-		m.writable = true
-	}
-	return seen.take("access", key)
-}
-
-func (m *mountParser) origin(key, value string) error {
-	switch {
-	case m.Kind == Tmpfs:
-		return fmt.Errorf("unknown option %q for a mount of type %q", key, m.Kind)
-	case key == "source":
-		m.Source = value
-	default:
-		m.From = value
-	}
-	return nil
-}
-
-// word takes what stands alone.
-func (m *mountParser) word(key string, seen once) error {
-	switch {
-	case m.Kind == Tmpfs && key == "tmpcopyup":
-		m.Tmpfs.CopyUp = true
-		return seen.take(key, key)
-	case m.Kind == Bind && key == "bind-nonrecursive":
-		m.Flat = true
-		return seen.take(key, key)
-	case m.Kind == Tmpfs && key != "nosuid" && key != "nodev" && key != "noexec":
-	default:
-		if known, err := m.common(key, seen); known {
-			return err
-		}
-	}
-	return fmt.Errorf("unknown option %q for a mount of type %q, or it needs a value", key, m.Kind)
-}
-
-func (m *mountParser) bindField(key, value string, seen once) (known bool, err error) {
-	switch key {
-	case "bind-propagation":
-		if known, _ := (&Attributes{}).common(value, once{}); !known {
-			return true, fmt.Errorf("unknown propagation %q: one of %s is expected", value, quotedList(propagations))
-		}
-		m.Propagation = value
-		return true, seen.take("propagation", value)
-	case "relabel":
-		switch value {
-		case "shared":
-			m.Relabel = RelabelShared
-		case "private":
-			m.Relabel = RelabelPrivate
-		default:
-			return true, fmt.Errorf("option \"relabel\" is \"shared\" or \"private\", not %q", value)
-		}
-		return true, seen.take("relabel-class", value)
-	case "consistency":
-		return true, nil // it means nothing on Linux
-	}
-	return false, nil
-}
-
-func (m *mountParser) tmpfsField(key, value string) (known bool, err error) {
-	switch key {
-	case "tmpfs-size":
-		if m.Tmpfs.Size, err = units.RAMInBytes(value); err != nil {
-			err = fmt.Errorf("option %q: %q is not a size", key, value)
-		}
-		return true, err
-	case "tmpfs-mode":
-		_, err := octal(key, value)
-		m.Tmpfs.Mode = value
-		return true, err
-	}
-	return false, nil
-}
-
-func (m *mountParser) cacheField(key, value string) (known bool, err error) {
-	switch key {
-	case "id":
-		m.Cache.ID = value
-	case "mode":
-		m.Cache.Mode, err = octal(key, value)
-	case "uid":
-		m.Cache.UID, err = number(key, value)
-	case "gid":
-		m.Cache.GID, err = number(key, value)
-	case "sharing":
-		if value != "shared" && value != "locked" {
-			return true, fmt.Errorf("sharing %q is not supported: use \"shared\" or \"locked\"", value)
-		}
-		m.Cache.Locked = value == "locked"
-	default:
-		return false, nil
-	}
-	return true, err
-}
-
-func octal(key, value string) (uint32, error) {
-	n, err := strconv.ParseUint(value, 8, 32)
-	if err != nil || n > 0o7777 {
-		return 0, fmt.Errorf("option %q: %q is not an octal mode of at most 7777", key, value)
-	}
-	return uint32(n), nil
-}
-
-func number(key, value string) (int, error) {
-	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil {
-		return 0, fmt.Errorf("option %q: %q is not an id", key, value)
-	}
-	return int(n), nil
+	return fields, nil
 }
 
 // settle checks what belongs together and fills in defaults.
 func (m *mountParser) settle(c Context) error {
+	if err := m.settleKey(); err != nil {
+		return err
+	}
+	if m.Target != "" || !m.Kind.isKey() {
+		if err := m.settleTarget(c); err != nil {
+			return err
+		}
+	}
+	if m.Kind == Bind && !c.Rooted && m.From == "" {
+		if err := m.hostSource(); err != nil {
+			return err
+		}
+	}
+	// A bind is read-only unless it is asked for otherwise, caches and tmpfs are not.
+	m.ReadOnly = m.readOnly || m.Kind.isKey() || (m.Kind == Bind && !m.writable)
+	if m.Kind == Cache && m.Propagation == "" {
+		m.Propagation = "shared"
+	}
+	return nil
+}
+
+func (m *mountParser) settleTarget(c Context) error {
 	switch {
 	case m.Target == "":
 		return errors.New("the option \"target\" is missing")
@@ -296,15 +201,30 @@ func (m *mountParser) settle(c Context) error {
 	if m.Target = path.Clean(m.Target); m.Target == "/" {
 		return errors.New("the container's root cannot be mounted over")
 	}
-	if m.Kind == Bind && !c.Rooted && m.From == "" {
-		if err := m.hostSource(); err != nil {
-			return err
+	return nil
+}
+
+// isKey tells the kinds that hand something confidential to one command.
+func (k Kind) isKey() bool { return k == Secret || k == SSH }
+
+// secretsDir is where secrets lie that are given no place.
+const secretsDir = "/run/secrets"
+
+// settleKey names a secret after its target, or its target after the secret.
+func (m *mountParser) settleKey() error {
+	if m.Kind != Secret {
+		return nil
+	}
+	if m.Key.ID == "" {
+		if m.Key.ID = path.Base(path.Clean("/" + m.Target)); m.Key.ID == "/" {
+			return errors.New("the option \"id\" is missing")
 		}
 	}
-	// A bind is read-only unless it is asked for otherwise, the others are not.
-	m.ReadOnly = m.readOnly || (m.Kind == Bind && !m.writable)
-	if m.Kind == Cache && m.Propagation == "" {
-		m.Propagation = "shared"
+	if m.Target == "" && m.Key.Env == "" {
+		m.Target = path.Join(secretsDir, path.Clean("/"+m.Key.ID)) // no ID leads out of it
+		if m.Target == secretsDir {
+			return fmt.Errorf("id %q cannot be the name of a file: give a target", m.Key.ID)
+		}
 	}
 	return nil
 }
