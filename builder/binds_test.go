@@ -20,7 +20,7 @@ func (v *env) mountingIn(b *Builder) *mounting {
 	v.t.Helper()
 	x := plan(b, RunOptions{}, IsolationChroot)
 	x.bundle = v.t.TempDir()
-	m := &mounting{execution: x, seen: map[string]bool{}}
+	m := newMounting(x)
 	v.t.Cleanup(func() { m.undoAll(v.t) })
 	return m
 }
@@ -157,7 +157,7 @@ func TestRunMountsRefused(t *testing.T) {
 		"missing":        {MountOptions{Volumes: []string{dir + "/no:/v"}}, dir + "/no"},
 		"twice":          {MountOptions{Volumes: []string{dir + ":/v", dir + ":/v"}}, "duplicate"},
 		"two kinds":      {MountOptions{Volumes: []string{dir + ":/v"}, Mounts: []string{"type=tmpfs,dst=/v"}}, "duplicate"},
-		"unknown kind":   {MountOptions{Mounts: []string{"type=secret,dst=/v"}}, "secret"},
+		"unknown kind":   {MountOptions{Mounts: []string{"type=volume,dst=/v"}}, "volume"},
 		"unknown option": {MountOptions{Volumes: []string{dir + ":/v:wild"}}, "wild"},
 		"id map":         {MountOptions{Volumes: []string{dir + ":/v:idmap"}}, "idmap"},
 		"unknown image":  {MountOptions{Mounts: []string{"type=bind,from=localhost/none:1,dst=/v"}}, "none"},
@@ -251,12 +251,23 @@ func TestCacheLock(t *testing.T) {
 	// Who waits for the lock can be told to stop.
 	m := v.mountingIn(b)
 	name := cacheName("/c:0:0")
-	if err := m.lockCache(t.Context(), name); err != nil {
-		t.Fatal(err)
+	if !try(m.lockCache(t.Context(), name, mountflag.SharingLocked))(t) {
+		t.Fatal("a free lock was not given")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := v.mountingIn(b).lockCache(ctx, name); err == nil {
+	if _, err := v.mountingIn(b).lockCache(ctx, name, mountflag.SharingLocked); err == nil {
 		t.Error("a lock was given twice")
+	}
+	// Who wants a private one gets another; who shares does not wait.
+	mf := mountflag.Mount{Target: "/c", Cache: mountflag.CacheOptions{Sharing: mountflag.SharingPrivate}}
+	first, second := v.mountingIn(b), v.mountingIn(b)
+	got := []string{try(first.shareCache(ctx, name, mf))(t), try(first.shareCache(ctx, name, mf))(t), try(second.shareCache(ctx, name, mf))(t)}
+	if diff := cmp.Diff([]string{name + "-1", name + "-1", name + "-2"}, got); diff != "" {
+		t.Errorf("private caches (-want +got):\n%s", diff)
+	}
+	mf.Cache.Sharing = mountflag.SharingShared
+	if got := try(v.mountingIn(b).shareCache(t.Context(), name, mf))(t); got != name {
+		t.Errorf("a shared cache is %q", got)
 	}
 }

@@ -41,14 +41,9 @@ func (m *mounting) cache(ctx context.Context, mf mountflag.Mount) error {
 	if mf.From != "" {
 		return m.bindMount(ctx, mf)
 	}
-	name := cacheName(mf.Identity())
-	if err := m.openCache(name, mf); err != nil {
-		return fmt.Errorf("opening the cache: %w", err)
-	}
-	if mf.Cache.Locked {
-		if err := m.lockCache(ctx, name); err != nil {
-			return fmt.Errorf("locking the cache: %w", err)
-		}
+	name, err := m.shareCache(ctx, cacheName(m.o.Mounts.CacheNamespace+mf.Identity()), mf)
+	if err != nil {
+		return err
 	}
 	root, err := copier.OpenRoot(filepath.Join(m.engine.cacheRoot(), name))
 	if err != nil {
@@ -78,6 +73,10 @@ func cacheName(identity string) string {
 
 // openCache makes the directory when it is used for the first time.
 func (m *mounting) openCache(name string, mf mountflag.Mount) error {
+	owner, err := m.onDisk(mf.Cache.UID, mf.Cache.GID)
+	if err != nil {
+		return err
+	}
 	top := m.engine.cacheRoot()
 	if err := os.MkdirAll(top, 0o700); err != nil {
 		return err
@@ -91,38 +90,82 @@ func (m *mounting) openCache(name string, mf mountflag.Mount) error {
 		return fmt.Errorf("%q is not a directory of ours: remove it", top)
 	}
 	dir := filepath.Join(top, name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Chown(dir, mf.Cache.UID, mf.Cache.GID); err != nil {
-		return err
-	}
-	return unix.Chmod(dir, mf.Cache.Mode) // as it was typed: the sticky bit is not where os.Chmod wants it
-}
-
-// lockCache waits until no other command uses the cache; the lock lasts as long
-// as the run.
-func (m *mounting) lockCache(ctx context.Context, name string) error {
-	dir := filepath.Join(m.engine.cacheRoot(), "buildah-cache-lockfiles", name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "buildah-cache-lockfile"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	fresh, err := os.MkdirTemp(top, ".new-")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(fresh)
+	if err := os.Chown(fresh, owner.UID, owner.GID); err != nil {
+		return err
+	}
+	if err := unix.Chmod(fresh, mf.Cache.Mode); err != nil { // as it was typed: the sticky bit is not where os.Chmod wants it
+		return err
+	}
+	err = unix.Renameat2(unix.AT_FDCWD, fresh, unix.AT_FDCWD, dir, unix.RENAME_NOREPLACE)
+	if errors.Is(err, fs.ErrExist) { // another command was faster
+		return nil
+	}
+	return err
+}
+
+// maxPrivate bounds the caches that are made because others are busy.
+const maxPrivate = 1000
+
+// shareCache opens the cache, or with sharing=private one beside it that nobody
+// uses, and gives its name. The locks last as long as the run.
+func (m *mounting) shareCache(ctx context.Context, name string, mf mountflag.Mount) (string, error) {
+	if had := m.caches[name]; had != "" {
+		return had, nil // this command uses it already, at another target
+	}
+	chosen := name
+	for i := 1; ; i++ {
+		if err := m.openCache(chosen, mf); err != nil {
+			return "", fmt.Errorf("opening the cache: %w", err)
+		}
+		got, err := m.lockCache(ctx, chosen, mf.Cache.Sharing)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("locking the cache: %w", err)
+		case got:
+			m.caches[name] = chosen
+			return chosen, nil
+		case i == maxPrivate:
+			return "", fmt.Errorf("%d commands use caches of this name: take another id", maxPrivate)
+		}
+		chosen = name + "-" + strconv.Itoa(i)
+	}
+}
+
+// lockCache waits until no other command uses a locked cache, and tells whether a
+// private one is free. One that is shared is noted as used; it never waits.
+func (m *mounting) lockCache(ctx context.Context, name string, sharing mountflag.Sharing) (bool, error) {
+	dir := filepath.Join(m.engine.cacheRoot(), "buildah-cache-lockfiles", name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return false, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "buildah-cache-lockfile"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return false, err
+	}
 	m.undo = append(m.undo, f.Close)
+	kind := unix.LOCK_EX
+	if sharing == mountflag.SharingShared {
+		kind = unix.LOCK_SH
+	}
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return err
+		err := unix.Flock(int(f.Fd()), kind|unix.LOCK_NB)
+		switch {
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return err == nil, err
+		case sharing != mountflag.SharingLocked:
+			return sharing == mountflag.SharingShared, nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

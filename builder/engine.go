@@ -27,6 +27,7 @@ type Engine struct {
 	networkWarning sync.Once // about the missing private network
 	chrootNotice   sync.Once // about the missing OCI runtime
 	slowNotice     sync.Once // about the setting that makes commits slow
+	swept          sync.Once // of what killed commands have left mounted
 	runners        runners
 	owner          owner // of the containers that only the interpreter knows
 }

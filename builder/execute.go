@@ -22,16 +22,20 @@ import (
 // undone by the functions in undo, the last first.
 type execution struct {
 	*Builder
-	argv      []string
-	o         RunOptions
-	isolation Isolation
-	root      *copier.Root
-	bundle    string // private directory of this run
-	user      rootfs.User
-	workdir   string
-	hostname  string
-	network   networkChoice
-	undo      []func() error
+	argv         []string
+	o            RunOptions
+	isolation    Isolation
+	root         *copier.Root
+	bundle       string // private directory of this run
+	user         rootfs.User
+	workdir      string
+	hostname     string
+	network      networkChoice
+	undo         []func() error
+	marked       bool     // see markBundle
+	private      string   // directory in memory, "" until it is needed
+	keyEnv       []string // KEY=VALUE of secrets and agents
+	confidential bool     // there are secrets in keyEnv
 }
 
 // execute mounts the container, runs the command and takes everything away again.
@@ -42,6 +46,7 @@ func (b *Builder) execute(ctx context.Context, x execution) error {
 		return err
 	}
 	prepareAhead(run)
+	b.engine.sweepOnce()
 	return b.withRoot(func(root *copier.Root) (err error) {
 		x.root = root
 		defer func() {
@@ -74,6 +79,9 @@ func (x *execution) run(ctx context.Context, run runner.Runner) error {
 	job := runner.Job{
 		ID: filepath.Base(x.bundle), Spec: s, Bundle: x.bundle, Home: x.user.Home, NoPivot: x.o.Runtime.NoPivot || x.engine.Host.NoPivot,
 		Stdio: runner.Stdio{In: x.o.Stdio.In, Out: x.o.Stdio.Out, Err: x.o.Stdio.Err, Terminal: x.o.Stdio.Terminal},
+	}
+	if x.confidential {
+		job.Private = x.private
 	}
 	if pid := x.namespace("pid"); pid.Host || pid.Path != "" {
 		x.shared = true
@@ -203,7 +211,7 @@ func (x *execution) input(ctx context.Context) (spec.Input, error) {
 func (x *execution) environment() []string {
 	return spec.Environment(spec.Variables{
 		Caller: x.engine.Host.Env, Proxies: x.record.CommonBuildOpts.HTTPProxy, Image: x.image.OCI.Config.Env,
-		Run: x.o.Process.Env, Hostname: x.hostname,
+		Run: x.o.Process.Env, Hostname: x.hostname, Secrets: x.keyEnv,
 	})
 }
 
@@ -240,18 +248,33 @@ func (x *execution) makeTargets(s *specsSpec) error {
 
 // containerRoot is the owner, on disk, of what belongs to root in the container.
 func (x *execution) containerRoot() copier.Owner {
-	var o copier.Owner
-	for _, m := range x.record.IDMappingOptions.UIDMap {
-		if m.ContainerID == 0 {
-			o.UID = int(m.HostID)
-		}
-	}
-	for _, m := range x.record.IDMappingOptions.GIDMap {
-		if m.ContainerID == 0 {
-			o.GID = int(m.HostID)
-		}
+	o, err := x.onDisk(0, 0)
+	if err != nil {
+		return copier.Owner{}
 	}
 	return o
+}
+
+// onDisk is the owner, on disk, of what belongs to a user in the container.
+func (x *execution) onDisk(uid, gid int) (copier.Owner, error) {
+	var o copier.Owner
+	var userKnown, groupKnown bool
+	o.UID, userKnown = hostID(x.record.IDMappingOptions.UIDMap, uid)
+	o.GID, groupKnown = hostID(x.record.IDMappingOptions.GIDMap, gid)
+	if !userKnown || !groupKnown {
+		return o, fmt.Errorf("the container has no user %d:%d: its id maps leave it out", uid, gid)
+	}
+	return o, nil
+}
+
+// hostID looks an id up; without maps all are the host's.
+func hostID(maps []IDMap, id int) (int, bool) {
+	for _, m := range maps {
+		if id >= int(m.ContainerID) && id-int(m.ContainerID) < int(m.Size) {
+			return int(m.HostID) + id - int(m.ContainerID), true
+		}
+	}
+	return id, len(maps) == 0
 }
 
 // sysctls are the configured ones, by name.

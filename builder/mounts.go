@@ -15,7 +15,7 @@ import (
 // mounts are all mounts of a run besides those that every container has: this
 // run's, the record's, and the files that we bind.
 func (x *execution) mounts(ctx context.Context) (spec.Mounts, error) {
-	m := mounting{execution: x, seen: map[string]bool{}}
+	m := newMounting(x)
 	for _, text := range x.o.Mounts.Volumes {
 		if err := m.volume(text); err != nil {
 			return spec.Mounts{}, err
@@ -51,8 +51,15 @@ func (x *execution) mounts(ctx context.Context) (spec.Mounts, error) {
 // mounting collects the mounts that were asked for.
 type mounting struct {
 	*execution
-	all  []specs.Mount
-	seen map[string]bool // destinations
+	all    []specs.Mount
+	seen   map[string]bool   // destinations
+	caches map[string]string // those that this run uses, by the names it asked for
+	keys   int               // files in memory
+	agents int
+}
+
+func newMounting(x *execution) *mounting {
+	return &mounting{execution: x, seen: map[string]bool{}, caches: map[string]string{}}
 }
 
 func (m *mounting) take(mount specs.Mount) error {
@@ -99,6 +106,10 @@ func (m *mounting) mount(ctx context.Context, text string) error {
 		err = m.tmpfs(mf)
 	case mountflag.Cache:
 		err = m.cache(ctx, mf)
+	case mountflag.Secret:
+		err = m.secret(mf)
+	case mountflag.SSH:
+		err = m.ssh(mf)
 	default:
 		err = m.bindMount(ctx, mf)
 	}

@@ -65,6 +65,9 @@ func (m *mounting) pin(src *os.File, flat bool) (string, error) {
 // ownTmpfs mounts a tmpfs in the bundle. Some runtimes give the one that they
 // mount the mode of what is below it, whatever was asked for.
 func (m *mounting) ownTmpfs(o mountflag.TmpfsOptions) (string, error) {
+	if err := m.markBundle(); err != nil {
+		return "", err
+	}
 	at, err := m.place(true)
 	if err != nil {
 		return "", err
@@ -73,7 +76,7 @@ func (m *mounting) ownTmpfs(o mountflag.TmpfsOptions) (string, error) {
 	if o.Size > 0 {
 		options += ",size=" + strconv.FormatInt(o.Size, 10)
 	}
-	if err := unix.Mount("tmpfs", at, "tmpfs", 0, options); err != nil {
+	if err := unix.Mount(bundleMark, at, "tmpfs", 0, options); err != nil {
 		return "", fmt.Errorf("mounting a tmpfs: %w", err)
 	}
 	m.undo = append(m.undo, func() error { return unmountPin(at) })
@@ -106,6 +109,9 @@ func (m *mounting) overlay(src *os.File, upper, work string) (string, error) {
 		}
 		defer lower.Close()
 		name = filepath.Base(path)
+	}
+	if err := m.markBundle(); err != nil {
+		return "", err
 	}
 	base, err := m.place(true)
 	if err != nil {
@@ -157,7 +163,7 @@ func (m *mounting) mountOverlay(lower *os.File, upper, work, merged string) erro
 	if m.engine.Host.Rootless {
 		options += ",userxattr"
 	}
-	if err := unix.Mount("overlay", merged, "overlay", 0, options); err != nil {
+	if err := unix.Mount(bundleMark, merged, "overlay", 0, options); err != nil {
 		return fmt.Errorf("making %q writable by an overlay: %w", lower.Name(), err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/runner"
+	"github.com/projectatomic/buildah/internal/secrets"
 )
 
 // RunOptions adjusts [Builder.Run]. Each zero value means what the record says,
@@ -66,6 +67,9 @@ type MountOptions struct {
 	// from= may name, besides images. The caller closes them.
 	Context *copier.Root
 	Roots   map[string]*copier.Root
+	// CacheNamespace keeps caches apart from those of the same ID in others.
+	CacheNamespace string
+	Keys           secrets.Given // what type=secret and type=ssh of Mounts may name
 }
 
 // SecurityOptions are changes of rights for one run.

@@ -32,6 +32,7 @@ func (p *program) buildCommand() *cli.Command {
 		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
 			f.caching.options(p), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
+			f.secrets.options(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
 		Action: func(c *cli.Context) error {
@@ -236,7 +237,8 @@ func (f *buildFlags) settleContainer(p *program, e *builder.Engine, o *imagebuil
 	r.Runtime = builder.RuntimeOptions{Name: f.running.runtime, Flags: f.running.runtimeFlags, NoPivot: e.Host.NoPivot}
 	r.Mounts.Mounts, r.Mounts.DropVolumes = f.running.mounts, f.running.dropVolumes
 	r.NoHosts, r.NoHostname = f.running.noHosts, f.running.noHostname
-	return nil
+	r.Mounts.Keys, err = f.secrets.settle()
+	return err
 }
 
 // settleCommit fills what holds for the image.

@@ -30,6 +30,7 @@ type buildFlags struct {
 	running   runningFlags
 	failure   failureFlags
 	allow     allowFlags
+	secrets   secretFlags
 }
 
 // sourceFlags say what is built.
@@ -179,15 +180,12 @@ func (f *runningFlags) options() []*option {
 
 // refusedOfBuild are the flags whose machinery this version lacks.
 func refusedOfBuild() []refusal {
-	const insteadOfSecrets = "mount a directory of the host for RUN with --volume, which leaves nothing in the image"
 	list := []refusal{
 		{name: "all-platforms", instead: "build each platform with --platform"},
 		{name: "cache-from", word: "REPOSITORY", instead: "leave it out; nothing is looked up"},
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
 		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},
 		{name: "hooks-dir", word: "DIR", instead: "use a runtime that runs hooks itself"},
-		{name: "secret", word: "SPEC", instead: insteadOfSecrets},
-		{name: "ssh", word: "SPEC", instead: insteadOfSecrets},
 	}
 	return append(append(list, refusedOfWorkload()), refusedOfCreation()...)
 }

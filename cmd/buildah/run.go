@@ -13,6 +13,7 @@ import (
 type runFlags struct {
 	options    builder.RunOptions
 	namespaces namespaceFlags
+	secrets    secretFlags
 	terminal   bool
 	asked      struct{ terminal bool }
 }
@@ -29,7 +30,7 @@ func (p *program) runCommand() *cli.Command {
 			"The exit status is that of the command, or 125 when it could not be tried.",
 		Category:  containerGroup,
 		UsageText: "buildah run web -- apt-get install -y nginx\nbuildah run --isolation chroot --user www-data web id\nbuildah run --mount type=bind,src=/srv/src,dst=/src web make -C /src",
-		Flags:     asFlags(f.own(), f.namespaces.options(), refuse([]refusal{{name: "cdi-config-dir", word: "DIR", instead: "name the device itself with --device"}})),
+		Flags:     asFlags(f.own(), f.namespaces.options(), f.secrets.options(), refuse([]refusal{{name: "cdi-config-dir", word: "DIR", instead: "name the device itself with --device"}})),
 		Before:    takes(1, anyNumber),
 		Action: func(c *cli.Context) error {
 			argv := c.Args().Tail()
@@ -71,7 +72,7 @@ func (f *runFlags) own() []*option {
 			o.Isolation, err = builder.ParseIsolation(s)
 			return err
 		}).shows("as the container was made"),
-		arrayOption("mount", "type=TYPE,...", &o.Mounts.Mounts, "mount for this run: bind, cache or tmpfs"),
+		arrayOption("mount", "type=TYPE,...", &o.Mounts.Mounts, "mount for this run: bind, cache, tmpfs, secret or ssh"),
 		boolOption("no-hostname", &o.NoHostname, "leave the container's /etc/hostname alone"),
 		boolOption("no-hosts", &o.NoHosts, "leave the container's /etc/hosts alone"),
 		boolOption("no-pivot", &o.Runtime.NoPivot, "do not use pivot_root"),
@@ -86,8 +87,8 @@ func (f *runFlags) own() []*option {
 }
 
 // settle fills in what does not come from flags alone.
-func (f *runFlags) settle(p *program) (builder.RunOptions, error) {
-	o := f.options
+func (f *runFlags) settle(p *program) (o builder.RunOptions, err error) {
+	o = f.options
 	o.Namespaces, o.Network = f.namespaces.chosen, f.namespaces.network
 	if f.namespaces.otherThanHost() && o.Isolation == builder.IsolationChroot {
 		return o, usageError{cause: errors.New("cannot set --network other than host with --isolation chroot")}
@@ -100,5 +101,6 @@ func (f *runFlags) settle(p *program) (builder.RunOptions, error) {
 	case f.terminal:
 		o.Stdio.ForceTTY = true
 	}
-	return o, nil
+	o.Mounts.Keys, err = f.secrets.settle()
+	return o, err
 }

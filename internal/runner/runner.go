@@ -36,7 +36,10 @@ type Job struct {
 	// Bundle is a private directory of this run. The caller makes it and
 	// removes it afterwards; the runner may keep files in it.
 	Bundle string
-	Stdio  Stdio
+	// Private is a directory in memory, below Bundle, for what tells of Spec: its
+	// variables are confidential. "" means that they are not.
+	Private string
+	Stdio   Stdio
 	// Home is the home directory of the process's user, for a runner that has to
 	// set HOME itself. "" means "/".
 	Home string

@@ -111,7 +111,8 @@ load helpers
   each_isolation buildah run --mount type=cache,dst=/mine,mode=0700,uid=5,gid=6 "$ctr" stat -c %a:%u:%g /mine; is "$output" 700:5:6
   each_isolation buildah run --mount type=cache,dst=/i,from=docker.io/library/busybox,src=/etc "$ctr" sh -c 'touch /i/new && ls /i'; says passwd
   each_isolation buildah 1 run --mount type=cache,dst=/i,from=docker.io/library/busybox,src=/etc,ro "$ctr" touch /i/new
-  buildah 125 run --mount type=cache,dst=/c,sharing=private "$ctr" true
+  buildah run --mount type=cache,dst=/c,sharing=private "$ctr" ls /c; says sub
+  buildah 125 run --mount type=cache,dst=/c,sharing=alone "$ctr" true; says "sharing=alone: invalid mount option"
   buildah prune
   buildah run --mount type=cache,dst=/c "$ctr" ls /c; is "$output" ""
 }

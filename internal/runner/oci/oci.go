@@ -105,8 +105,9 @@ type order struct {
 	Bundle     string   `json:"bundle"`
 	State      string   `json:"state"`
 	Detach     bool     `json:"detach"`
-	PrivatePID bool     `json:"privatePID"` // the command's end is the end of all processes
-	PostStop   bool     `json:"postStop"`   // there are hooks to be run after the end
+	PrivatePID bool     `json:"privatePID"`        // the command's end is the end of all processes
+	PostStop   bool     `json:"postStop"`          // there are hooks to be run after the end
+	Private    string   `json:"private,omitempty"` // where the runtime keeps its own state; "" means in State
 }
 
 // report is what the supervisor tells; each arrives once at most, in this order.
@@ -159,7 +160,15 @@ func (x *run) writeConfig() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(x.job.Bundle, "config.json"), data, 0o600)
+	name := filepath.Join(x.job.Bundle, "config.json")
+	if x.job.Private == "" {
+		return os.WriteFile(name, data, 0o600)
+	}
+	private := filepath.Join(x.job.Private, "config.json")
+	if err := os.WriteFile(private, data, 0o600); err != nil {
+		return err
+	}
+	return os.Symlink(private, name)
 }
 
 // cgroup puts the run's cgroup below the parent that was asked for; without one
@@ -186,6 +195,7 @@ func (x *run) send() error {
 		Runtime: x.runtime.Path, ID: x.job.ID, Bundle: x.job.Bundle, State: x.state.dir,
 		Detach: x.runtime.Detach, PrivatePID: hasPrivatePID(x.job.Spec),
 		PostStop: x.job.Spec.Hooks != nil && len(x.job.Spec.Hooks.Poststop) > 0,
+		Private:  x.job.Private,
 	}
 	for _, flag := range x.options.Flags {
 		o.Flags = append(o.Flags, "--"+flag)

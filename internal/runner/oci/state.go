@@ -140,7 +140,7 @@ func sweepOne(ctx context.Context, dir string, env []string) error {
 	if text, err := cmd.CombinedOutput(); err != nil && o.known() {
 		return fmt.Errorf("deleting the container: %w: %s", err, oneLine(string(text)))
 	}
-	return errors.Join(o.removeBundle(), os.RemoveAll(dir))
+	return errors.Join(RemoveBundle(o.Bundle), os.RemoveAll(dir))
 }
 
 func ignoreMissing(err error) error {
@@ -150,8 +150,14 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// root is where the runtime keeps its own state of the run.
-func (o order) root() string { return filepath.Join(o.State, "runtime") }
+// root is where the runtime keeps its own state of the run: some copy the
+// configuration there.
+func (o order) root() string {
+	if o.Private != "" {
+		return filepath.Join(o.Private, "runtime")
+	}
+	return filepath.Join(o.State, "runtime")
+}
 
 // known tells whether the runtime has, or may have, the container.
 func (o order) known() bool {
@@ -173,10 +179,10 @@ func (o order) deleteArgs() []string {
 
 func (o order) pidFile() string { return filepath.Join(o.State, "pid") }
 
-// removeBundle unmounts what is mounted in the bundle of a caller that died, and
+// RemoveBundle unmounts what is mounted in the bundle of a caller that died, and
 // removes it.
-func (o order) removeBundle() error {
-	bundle, err := filepath.EvalSymlinks(o.Bundle)
+func RemoveBundle(name string) error {
+	bundle, err := filepath.EvalSymlinks(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -99,7 +99,7 @@ func (s *overseer) next() bool {
 		s.oversee(streams)
 	}
 	if s.orphaned {
-		_ = s.order.removeBundle()
+		_ = RemoveBundle(s.order.Bundle)
 	}
 	_ = os.RemoveAll(s.order.State)
 	_ = unix.Close(lock)
@@ -162,7 +162,8 @@ func (s *overseer) finish(status unix.WaitStatus, ended bool) {
 	if ended && status != 0 {
 		r.Memory = s.order.outOfMemory()
 	}
-	early := ended && s.order.PrivatePID && s.order.Detach
+	// What the runtime needs for that is gone when the caller is told, if it is in memory.
+	early := ended && s.order.PrivatePID && s.order.Detach && s.order.Private == ""
 	if early {
 		s.report(r)
 	}
