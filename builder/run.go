@@ -53,6 +53,7 @@ type RuntimeOptions struct {
 	Name    string   // or path; "" means the configured or the first that works
 	Flags   []string // without the leading "--"
 	NoPivot bool
+	Hooks   []string // directories of OCI hooks; none means those of the record, else the usual ones
 }
 
 // MountOptions are further mounts of one run.

@@ -234,7 +234,7 @@ func (f *buildFlags) settleContainer(p *program, e *builder.Engine, o *imagebuil
 	}
 	r := &o.Run
 	r.Isolation = f.creation.isolation
-	r.Runtime = builder.RuntimeOptions{Name: f.running.runtime, Flags: f.running.runtimeFlags, NoPivot: e.Host.NoPivot}
+	r.Runtime = builder.RuntimeOptions{Name: f.running.runtime, Flags: f.running.runtimeFlags, NoPivot: e.Host.NoPivot, Hooks: f.running.hooks}
 	r.Mounts.Mounts, r.Mounts.DropVolumes = f.running.mounts, f.running.dropVolumes
 	r.NoHosts, r.NoHostname = f.running.noHosts, f.running.noHostname
 	r.Mounts.Keys, err = f.secrets.settle()

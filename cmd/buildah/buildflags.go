@@ -82,6 +82,7 @@ type runningFlags struct {
 	noHosts      bool
 	noHostname   bool
 	dropVolumes  bool
+	hooks        []string
 }
 
 func (f *sourceFlags) options() []*option {
@@ -169,6 +170,7 @@ func (f *cacheFlags) options(p *program) []*option {
 func (f *runningFlags) options() []*option {
 	return []*option{
 		boolOption("compat-volumes", &f.dropVolumes, "drop what RUN changes below a VOLUME"),
+		arrayOption("hooks-dir", "DIR", &f.hooks, "directory of OCI hooks for RUN"),
 		arrayOption("mount", "type=TYPE,...", &f.mounts, "mount for every RUN"),
 		boolOption("no-hostname", &f.noHostname, "leave the image's /etc/hostname alone"),
 		boolOption("no-hosts", &f.noHosts, "leave the image's /etc/hosts alone"),
@@ -185,7 +187,6 @@ func refusedOfBuild() []refusal {
 		{name: "cache-from", word: "REPOSITORY", instead: "leave it out; nothing is looked up"},
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
 		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},
-		{name: "hooks-dir", word: "DIR", instead: "use a runtime that runs hooks itself"},
 	}
 	return append(append(list, refusedOfWorkload()), refusedOfCreation()...)
 }
