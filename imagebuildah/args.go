@@ -17,6 +17,9 @@ var proxyArgs = []string{
 // epochArg is given by us when the time of the image is fixed.
 const epochArg = "SOURCE_DATE_EPOCH"
 
+// builderArgs are for the builder, and are nothing that a Dockerfile need ask for.
+var builderArgs = []string{epochArg, cacheNamespaceArg, checkArg, "BUILDKIT_SYNTAX"}
+
 // given are the --build-arg values and which of them the Dockerfile asked for.
 type given struct {
 	values map[string]string
@@ -27,7 +30,7 @@ type given struct {
 func (g *given) unused() []string {
 	var names []string
 	for name := range g.values {
-		if !g.used[name] && !slices.Contains(proxyArgs, name) && name != epochArg && name != cacheNamespaceArg {
+		if !g.used[name] && !slices.Contains(proxyArgs, name) && !slices.Contains(builderArgs, name) {
 			names = append(names, name)
 		}
 	}

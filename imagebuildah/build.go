@@ -41,6 +41,9 @@ func (in *input) one(ctx context.Context, e engine, o Options) (Result, error) {
 	if err := b.read(); err != nil {
 		return Result{}, err
 	}
+	if b.report.strict != nil {
+		return Result{}, b.report.strict
+	}
 	return b.all(ctx)
 }
 
@@ -51,6 +54,7 @@ type build struct {
 	o       Options
 	plan    *plan
 	out     printer
+	report  report // of the lint rules
 	done    []*stageResult
 	lent    map[string]*copier.Root
 	cleanup []func(context.Context) error // the last first
@@ -69,6 +73,10 @@ type stageResult struct {
 // read parses and checks everything before the first step.
 func (b *build) read() error {
 	list, err := parseFiles(b.files)
+	if err != nil {
+		return err
+	}
+	b.report, err = lint(list, lintWish{args: b.o.Args, platform: b.o.Base.Platform, ignored: ignored{b.ignored, b.ignoring}})
 	if err != nil {
 		return err
 	}
@@ -109,6 +117,7 @@ func (b *build) all(ctx context.Context) (result Result, err error) {
 	for _, name := range final.Names {
 		b.out.printf("Successfully tagged %s\n", name)
 	}
+	b.tellFindings()
 	return Result{ID: final.ID, Names: final.Names, Manifest: final.Manifest}, nil
 }
 

@@ -13,6 +13,7 @@ type SourceError struct {
 	File   string
 	Line   int // from 1
 	Column int // in characters, from 1
+	Width  int // of what is meant, in characters
 	Err    error
 	place  place
 }
@@ -28,7 +29,7 @@ func (e *SourceError) Excerpt() string { return e.place.excerpt() }
 
 // sourceError is an error at a place.
 func sourceError(at place, err error) *SourceError {
-	return &SourceError{File: at.src.name, Line: at.first, Column: at.column, Err: err, place: at}
+	return &SourceError{File: at.src.name, Line: at.first, Column: at.column, Width: at.width, Err: err, place: at}
 }
 
 // StepError is a step that failed. Whatever made it fail, the exit status of a

@@ -47,7 +47,7 @@ func TestErrors(t *testing.T) {
 // seeds adds all Dockerfiles of testdata to a fuzz test.
 func seeds(f *testing.F) {
 	f.Helper()
-	for _, pattern := range []string{"testdata/*.dockerfile", "testdata/errors/*/Dockerfile"} {
+	for _, pattern := range []string{"testdata/*.dockerfile", "testdata/errors/*/Dockerfile", "testdata/lint/*/Dockerfile"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			f.Fatal(err)
@@ -110,5 +110,22 @@ func TestExcerpt(t *testing.T) {
 		if diff := cmp.Diff(c.want, at.String()+"\n"+at.excerpt()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// TestFlagLetters holds that letters of all languages reach the flags.
+func TestFlagLetters(t *testing.T) {
+	t.Parallel()
+	list, err := parseFile("Dockerfile", []byte("FROM a\nCOPY --exclude=äß漢 --chown=\"é b\" a b\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"--exclude=äß漢", "--chown=é b"}, list[1].node.Flags); diff != "" {
+		t.Error(diff)
+	}
+	flags := []string{"ä", "漢", ""} // of a parser that reads letters
+	mendFlags(flags)
+	if diff := cmp.Diff([]string{"ä", "漢", ""}, flags); diff != "" {
+		t.Error(diff)
 	}
 }

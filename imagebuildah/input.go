@@ -21,6 +21,7 @@ type input struct {
 	ignored  []string // patterns
 	ignoring string   // the file they are from
 	pool     contextPool
+	told     bool // of what the lint rules find, which is the same for all platforms
 }
 
 // openInput fetches the context and reads the Dockerfiles. The caller closes it.

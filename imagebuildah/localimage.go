@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distribution/reference"
+
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
 )
@@ -33,6 +35,22 @@ func checkImage(name string) error {
 	}
 	if _, path, _, ok := cutImage(name); ok && escapes(path) {
 		return fmt.Errorf("image %q: %w: files of the build context are possible only", name, copier.ErrEscapes)
+	}
+	return checkReference(name)
+}
+
+// checkReference refuses what can be no name of an image in the store or a registry.
+func checkReference(name string) error {
+	if _, _, _, ok := cutImage(name); ok {
+		return nil
+	}
+	for _, daemon := range []string{"docker-daemon:", "atomic:"} {
+		if strings.HasPrefix(name, daemon) {
+			return nil
+		}
+	}
+	if _, err := reference.ParseAnyReference(strings.TrimPrefix(name, "docker://")); err != nil {
+		return fmt.Errorf("image %q: %w", name, err)
 	}
 	return nil
 }

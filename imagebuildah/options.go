@@ -75,6 +75,7 @@ type Output struct {
 	Steps   io.Writer                        // step lines; nil means none, as with --quiet
 	HideIDs bool                             // no "--> ID" lines, as with --iidfile
 	Warn    func(format string, args ...any) // one line each; nil drops them
+	Finding func(Finding)                    // what the lint rules find, when the build is done; nil drops it
 	// Measure is called when a step begins, and what it gives when it has succeeded;
 	// nil measures nothing.
 	Measure func() func()

@@ -93,6 +93,7 @@ func parseFile(name string, data []byte) ([]*instruction, error) {
 // parse types the instruction and checks all that can be checked without
 // variables' values.
 func (in *instruction) parse() error {
+	mendFlags(in.node.Flags)
 	if err := checkFlags(in.verb(), in.node.Flags); err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ func checkSecurity(mode string) error {
 	case "", "sandbox", "insecure":
 		return nil
 	}
-	return fmt.Errorf("unsupported value %q for \"RUN --security\", must be either \"sandbox\" or \"insecure\"%s",
-		mode, didYouMean(mode, []string{"sandbox", "insecure"}))
+	return blame("--security="+mode, blame(mode, fmt.Errorf("unsupported value %q for \"RUN --security\", must be either \"sandbox\" or \"insecure\"%s",
+		mode, didYouMean(mode, []string{"sandbox", "insecure"}))))
 }
 
 // checkRights refuses what needs rights that the caller did not give, as far as
@@ -25,7 +25,7 @@ func checkSecurity(mode string) error {
 func (b *build) checkRights(list []*instruction) error {
 	for _, in := range list {
 		if in.rights == "insecure" && !b.o.AllowInsecure {
-			return in.fail(errInsecure)
+			return in.fail(blame("--security=insecure", errInsecure))
 		}
 	}
 	return nil

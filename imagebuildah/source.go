@@ -11,6 +11,9 @@ type source struct {
 	name   string
 	lines  []string // without their ends
 	escape rune
+
+	check     string // value of "# check=", "" without one
+	checkLine int    // where it stands
 }
 
 // byteOrderMark may begin a file, and says nothing.
@@ -22,7 +25,11 @@ func newSource(name string, data []byte) *source {
 	for i := range lines {
 		lines[i] = strings.TrimSuffix(lines[i], "\r")
 	}
-	return &source{name: name, lines: lines, escape: parser.DefaultEscapeToken}
+	s := &source{name: name, lines: lines, escape: parser.DefaultEscapeToken}
+	if value, _, at, ok := parser.ParseDirective("check", []byte(text)); ok && len(at) > 0 {
+		s.check, s.checkLine = value, at[0].Start.Line
+	}
+	return s
 }
 
 // line gives a line by its number, from 1; "" for one that is not there.

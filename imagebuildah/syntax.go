@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/command"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -189,4 +190,21 @@ func verbs() []string {
 		all = append(all, strings.ToUpper(name))
 	}
 	return all
+}
+
+// mendFlags undoes what the parser does to flags: it takes every byte for a character.
+func mendFlags(flags []string) {
+	for i, flag := range flags {
+		var b []byte
+		for _, r := range flag {
+			if r > 0xFF {
+				b = nil
+				break // it has learnt to read
+			}
+			b = append(b, byte(r))
+		}
+		if utf8.Valid(b) && len(b) > 0 {
+			flags[i] = string(b)
+		}
+	}
 }

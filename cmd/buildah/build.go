@@ -29,7 +29,7 @@ func (p *program) buildCommand() *cli.Command {
 			"Dockerfile is the file Containerfile or Dockerfile in it.",
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
-		Flags: asFlags(f.source.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
+		Flags: asFlags(f.source.options(), f.lint.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
 			f.caching.options(p), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.secrets.options(),
@@ -38,6 +38,9 @@ func (p *program) buildCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			if err := f.check(c); err != nil {
 				return err
+			}
+			if f.lint.format != "" {
+				return p.examine(c, f)
 			}
 			return p.withEngine(c, func(e *builder.Engine) error { return p.build(c, e, f) })
 		},
@@ -71,7 +74,7 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err e
 		return err
 	}
 	o.Source.Context = c.Args().First()
-	o.Output = imagebuildah.Output{Steps: out, HideIDs: f.result.iidFile != "", Warn: e.Warn}
+	o.Output = imagebuildah.Output{Steps: out, HideIDs: f.result.iidFile != "", Warn: e.Warn, Finding: f.finding(e)}
 	o.Run.Stdio.Out, o.Run.Stdio.Err = out, errs
 	o.Output.OutUnseen, o.Output.ErrUnseen = f.result.logFile != "", f.result.logFile != ""
 	if f.running.stdin {
@@ -139,19 +142,9 @@ func (f *resultFlags) tell(out io.Writer, r imagebuildah.Result) error {
 
 // settle puts the options of the interpreter together.
 func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o imagebuildah.Options, err error) {
-	cwd, err := os.Getwd()
-	if err != nil {
-		return o, fmt.Errorf("finding the current directory: %w", err)
+	if o.Source, err = f.settleSource(p, e.Host.TempDir, e.Warn); err != nil {
+		return o, err
 	}
-	o.Source = imagebuildah.Source{
-		Files: f.source.files, IgnoreFile: f.source.ignoreFile,
-		Fetch: contexts.Options{Stdin: p.stdin, Cwd: cwd, TempDir: e.Host.TempDir, Warn: e.Warn},
-	}
-	if o.Source.Fetch.CPPFlags, err = imageconfig.ShellSplit(p.env("BUILDAH_CPPFLAGS")); err != nil {
-		return o, fmt.Errorf("reading BUILDAH_CPPFLAGS: %w", err)
-	}
-	o.Source.Fetch.CPPFlags = append(o.Source.Fetch.CPPFlags, f.source.cppFlags...)
-	o.Source.Named = f.contexts.named
 	o.Tags = f.result.tags
 	if o.Stages, err = f.stages.settle(); err != nil {
 		return o, err
@@ -188,6 +181,24 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 		return o, err
 	}
 	return o, f.settleCommit(p, e, &o)
+}
+
+// settleSource says what is read.
+func (f *buildFlags) settleSource(p *program, temp string, warn func(string, ...any)) (s imagebuildah.Source, err error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return s, fmt.Errorf("finding the current directory: %w", err)
+	}
+	s = imagebuildah.Source{
+		Files: f.source.files, IgnoreFile: f.source.ignoreFile,
+		Fetch: contexts.Options{Stdin: p.stdin, Cwd: cwd, TempDir: temp, Warn: warn},
+	}
+	if s.Fetch.CPPFlags, err = imageconfig.ShellSplit(p.env("BUILDAH_CPPFLAGS")); err != nil {
+		return s, fmt.Errorf("reading BUILDAH_CPPFLAGS: %w", err)
+	}
+	s.Fetch.CPPFlags = append(s.Fetch.CPPFlags, f.source.cppFlags...)
+	s.Named = f.contexts.named
+	return s, nil
 }
 
 // settleOverrides fills what is different from the Dockerfile and its bases.

@@ -9,6 +9,7 @@ import (
 
 // buildFlags are the flags of `build`, in groups by what they are about.
 type buildFlags struct {
+	lint      checkFlags
 	source    sourceFlags
 	contexts  contextFlags
 	stages    stageFlags

@@ -8,14 +8,14 @@ import "strings"
 const longest = 64
 
 // Nearest gives the known word that was probably meant, whatever its case, or ""
-// when none is close: one slip for short words, two for longer ones. Of several
-// equally close ones it is the first.
+// when none is close: one slip for short words, two for longer ones, none for a
+// letter. Of several equally close ones it is the first.
 func Nearest(word string, known []string) string {
 	if len(word) > longest {
 		return ""
 	}
 	lower, best := strings.ToLower(word), ""
-	limit := 1 + min(1, len(word)/5)
+	limit := min(len(word)/2, 1+min(1, len(word)/5))
 	for _, k := range known {
 		if d := distance(lower, strings.ToLower(k)); d <= limit && k != word {
 			best, limit = k, d-1

@@ -7,14 +7,15 @@ import (
 
 func TestNearest(t *testing.T) {
 	t.Parallel()
-	known := []string{"RUN", "ENV", "COPY", "commit", "containers", "config", "--name"}
+	known := []string{"RUN", "ENV", "COPY", "U", "commit", "containers", "config", "--name"}
 	for word, want := range map[string]string{
 		"RNU":                     "RUN", // neighbours swapped
 		"copy":                    "COPY",
 		"comit":                   "commit",
 		"contaniers":              "containers",
 		"--anme":                  "--name",
-		"x":                       "",
+		"x":                       "", // as close to U as to nothing
+		"u":                       "U",
 		"":                        "",
 		"nothing":                 "",
 		"RUN":                     "", // it is known, so nothing else was meant

@@ -92,13 +92,46 @@ load helpers
   one_line_error
 }
 
-@test "errors: a Dockerfile names its file and line, and shows it" {
+@test "errors: a Dockerfile names file, line and column, and points" {
   base busybox
   printf 'FROM docker.io/library/busybox\nENV a=b\nRNU echo hello\n' >"$T/context/Dockerfile"
   buildah 125 bud "$T/context"
-  says "Dockerfile:3"
-  says "RNU echo hello"
-  says "RUN"
+  is "$errors" $'Error: Dockerfile:3:1: Build error: Unknown instruction: "RNU" (did you mean "RUN"?)
+  2 | ENV a=b
+> 3 | RNU echo hello
+    | ^^^'
+  store_is_clean
+}
+
+@test "errors: the last word of a long Dockerfile costs no work" {
+  base busybox
+  # A file as it comes from Windows, its escape a backtick, its last lines one instruction.
+  printf '\xef\xbb\xbf# escape=`\r\nFROM docker.io/library/busybox\r\nRUN echo must-not-run\r\n\tRUN --mount=type=bind,source=\xc3\xa4,`\r\ntrget=/x true\r\n' >"$T/context/Dockerfile"
+  buildah 125 bud "$T/context"
+  is "$errors" $'Error: Dockerfile:5:1: trget: invalid mount option (did you mean "target"?)
+  4 | \tRUN --mount=type=bind,source=\xc3\xa4,`
+> 5 | trget=/x true
+    | ^^^^^'
+  says_not must-not-run
+  store_is_clean
+}
+
+@test "errors: the second of several files, a variable, a here-document" {
+  base busybox
+  echo 'FROM docker.io/library/busybox' >"$T/context/Dockerfile"
+  try() { # PLACE TEXT WORDS
+    printf "$2" >"$T/context/more"
+    buildah 125 bud -f Dockerfile -f more "$T/context"
+    says "more:$1: "
+    says "$3"
+    says_not STEP
+    one_line_error
+  }
+  try 2:7 'ENV a=b\nENV c=${d\n' 'missing "}"'
+  try 1:20 'RUN cat <<ONE && <<TWO\n1\nONE\n2\n' "TWO: unterminated heredoc"
+  says "parsing additional Dockerfile"
+  try 2:6 'ARG x\nFROM ${x:?needed}\n' "needed"
+  try 1:15 'COPY --from=x --chown a b\n' "--chown"
   store_is_clean
 }
 
