@@ -40,9 +40,12 @@ type Result struct {
 	// Digest is the hexadecimal sha256 of the content: of names, types, modes,
 	// owners, targets of links, extended attributes and data, not of times.
 	Digest string
-	Kind   string // "file", "dir", "multi" for several sources, "" for nothing or a stream
-	Files  int    // all but directories
-	Bytes  int64  // of data
+	// Sources is the same of the sources, before options changed owners and modes.
+	// [Digest] gives it without copying.
+	Sources string
+	Kind    string // "file", "dir", "multi" for several sources, "" for nothing or a stream
+	Files   int    // all but directories
+	Bytes   int64  // of data
 }
 
 // ErrEscapes says that a source lies above its root.

@@ -14,8 +14,8 @@ type entry struct {
 	kind   string // of the item: "file" or "dir"
 	path   string // relative to the item
 	typ    byte   // f, d, l, c, b, p; h for a further hard link
-	mode   uint32
-	owner  Owner // as in the container
+	made   look   // of the copy
+	found  look   // of the source
 	link   string
 	rdev   uint64
 	size   int64
@@ -24,9 +24,15 @@ type entry struct {
 	done   chan struct{} // closed when all is known; nil if it is from the start
 }
 
+// look is what options may change about a file.
+type look struct {
+	mode  uint32
+	owner Owner // as in the container
+}
+
 // encode appends a form that no two different entries share: numbers have a
 // fixed width and texts have their length in front.
-func (e *entry) encode(buf []byte) []byte {
+func (e *entry) encode(buf []byte, as look) []byte {
 	text := func(s string) {
 		buf = binary.BigEndian.AppendUint64(buf, uint64(len(s)))
 		buf = append(buf, s...)
@@ -34,7 +40,7 @@ func (e *entry) encode(buf []byte) []byte {
 	buf = append(buf, e.typ)
 	text(e.path)
 	text(e.link)
-	for _, n := range []uint64{uint64(e.mode), uint64(e.owner.UID), uint64(e.owner.GID), e.rdev, uint64(e.size), uint64(len(e.xattrs))} {
+	for _, n := range []uint64{uint64(as.mode), uint64(as.owner.UID), uint64(as.owner.GID), e.rdev, uint64(e.size), uint64(len(e.xattrs))} {
 		buf = binary.BigEndian.AppendUint64(buf, n)
 	}
 	for _, x := range e.xattrs {
@@ -44,14 +50,9 @@ func (e *entry) encode(buf []byte) []byte {
 	return append(buf, e.sum[:]...)
 }
 
-// summary adds up entries to the digests of items, and those to one.
-type summary struct {
-	item  hash.Hash
-	count int
-	multi hash.Hash
-	kind  string
-	hex   string
-}
+// summary adds up entries to the digests of items, and those to one: of what is
+// made, and of what was found.
+type summary struct{ made, found tally }
 
 // collect reads entries in their order until there are no more.
 func (s *summary) collect(ctx context.Context, entries <-chan *entry) error {
@@ -66,39 +67,70 @@ func (s *summary) collect(ctx context.Context, entries <-chan *entry) error {
 			}
 		}
 		if e.item != number {
-			s.end()
-			s.item, s.kind, number = sha256.New(), e.kind, e.item
+			s.made.begin(e.kind)
+			s.found.begin(e.kind)
+			number = e.item
 		}
-		buf = e.encode(buf[:0])
-		s.item.Write(buf)
+		buf = e.encode(buf[:0], e.made)
+		s.made.item.Write(buf)
+		if e.made != e.found {
+			buf = e.encode(buf[:0], e.found)
+		}
+		s.found.item.Write(buf)
 	}
-	s.end()
+	s.made.end()
+	s.found.end()
 	return ctx.Err()
 }
 
+func (s *summary) result() Result {
+	r := Result{Sources: s.found.digest()}
+	if r.Digest = s.made.digest(); s.made.count == 1 {
+		r.Kind = s.made.kind
+	} else if s.made.count > 1 {
+		r.Kind = "multi"
+	}
+	return r
+}
+
+// tally is one of the two digests.
+type tally struct {
+	item  hash.Hash
+	count int
+	multi hash.Hash
+	kind  string
+	hex   string
+}
+
+// begin ends an item and begins the next.
+func (t *tally) begin(kind string) {
+	t.end()
+	t.item, t.kind = sha256.New(), kind
+}
+
 // end closes an item. Several are joined as "kind:hex,kind:hex".
-func (s *summary) end() {
-	if s.item == nil {
+func (t *tally) end() {
+	if t.item == nil {
 		return
 	}
-	s.hex = hex.EncodeToString(s.item.Sum(nil))
-	s.item = nil
-	text := s.kind + ":" + s.hex
-	switch s.count++; s.count {
+	t.hex = hex.EncodeToString(t.item.Sum(nil))
+	t.item = nil
+	text := t.kind + ":" + t.hex
+	switch t.count++; t.count {
 	case 1:
-		s.multi = sha256.New()
+		t.multi = sha256.New()
 	default:
 		text = "," + text
 	}
-	s.multi.Write([]byte(text))
+	t.multi.Write([]byte(text))
 }
 
-func (s *summary) result() Result {
-	switch s.count {
+func (t *tally) digest() string {
+	switch t.count {
 	case 0:
-		return Result{}
+		return ""
 	case 1:
-		return Result{Kind: s.kind, Digest: s.hex}
+		return t.hex
 	}
-	return Result{Kind: "multi", Digest: hex.EncodeToString(s.multi.Sum(nil))}
+	return hex.EncodeToString(t.multi.Sum(nil))
 }

@@ -110,7 +110,10 @@ func (r *run) metaOf(st *unix.Stat_t, xattrs []xattr, e *entry) (*meta, error) {
 	if err := translateACLs(xattrs, func(o Owner) (Owner, error) { return toContainer(r.o.SrcIDs, o) }); err != nil {
 		return nil, err
 	}
-	e.mode, e.owner, e.xattrs = m.mode, owner, xattrs
+	e.made, e.xattrs = look{m.mode, owner}, xattrs
+	if e.found, err = r.lookOf(st); err != nil {
+		return nil, err
+	}
 	if m.owner, err = r.onDisk(owner); err != nil {
 		return nil, err
 	}
@@ -122,6 +125,16 @@ func (r *run) metaOf(st *unix.Stat_t, xattrs []xattr, e *entry) (*meta, error) {
 		m.xattrs = append(m.xattrs, xattr{x.name, append([]byte(nil), x.value...)})
 	}
 	return m, translateACLs(m.xattrs, r.o.DstIDs.ToHost)
+}
+
+// lookOf is what a source has, whatever it is copied as. Owners that are not kept
+// are not looked at.
+func (r *run) lookOf(st *unix.Stat_t) (l look, err error) {
+	l.mode = st.Mode & modeAll
+	if r.o.KeepOwner {
+		l.owner, err = toContainer(r.o.SrcIDs, Owner{int(st.Uid), int(st.Gid)})
+	}
+	return l, err
 }
 
 // ownerOf gives the owner of a copy, as in the container.
