@@ -165,6 +165,27 @@ func TestStubs(t *testing.T) {
 	})
 }
 
+// TestSquashKeepsDisturbed: an empty directory of the base in which a run had a stub is in the one layer.
+func TestSquashKeepsDisturbed(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "overlay")
+	c, err := s.CreateContainer(store.NewContainer{NameHint: "c", ImageID: image(t, s, baseTree(t))})
+	must(t, err)
+	dir, err := s.ContainerDir(c.ID)
+	must(t, err)
+	edit(t, s, c.ID, func(root string) {
+		var st unix.Stat_t
+		must(t, os.Mkdir(root+"/run", 0o755), unix.Lstat(root+"/run", &st))
+		_, err = store.WriteStubs(dir, store.StubPulledUp, []store.Stub{{Path: "run", Mode: st.Mode, ModTime: st.Mtim.Nano()}})
+		must(t, err)
+	})
+	l, err := Squash(t.Context(), s, c.ID, Options{})
+	must(t, err)
+	if !slices.ContainsFunc(entries(t, diff(t, s, l.ID)), func(line string) bool { return strings.HasPrefix(line, "run/ ") }) {
+		t.Error("the directory is gone")
+	}
+}
+
 // TestStubOverDeleted: what the container deleted must not come back when the
 // stub that stands in its place is left out.
 func TestStubOverDeleted(t *testing.T) {

@@ -47,7 +47,8 @@ func squash(ctx context.Context, s *store.Store, containerID string, o Options) 
 // squashTo writes the mounted tree with the owners that the container sees.
 func (f *freezer) squashTo(ctx context.Context, to io.Writer, root string) error {
 	w := newWalker(to, &reader{})
-	w.stubs, w.clamp, w.extra = &f.stubs, f.opts.Clamp, f.opts.Extra
+	// A directory that was only disturbed is the base's, and there is no base below this layer.
+	w.stubs, w.clamp, w.extra = &stubSet{made: f.stubs.made}, f.opts.Clamp, f.opts.Extra
 	w.ids = idtools.NewIDMappingsFromMaps(f.container.UIDMap, f.container.GIDMap)
 	return w.walk(ctx, root)
 }
