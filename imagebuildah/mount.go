@@ -15,7 +15,7 @@ type mount struct {
 // parseMount checks the value of a --mount flag, expanded. Where relative targets
 // are, is only known when the step is run.
 func parseMount(text string) (mount, error) {
-	m, err := mountflag.ParseMount(text, mountflag.Context{Workdir: "/", Rooted: true})
+	m, err := mountflag.ParseMount(text, mountflag.Context{Workdir: "/workdir", Rooted: true})
 	var field *mountflag.FieldError
 	if errors.As(err, &field) { // the rest of the mount stands around it
 		return mount{}, blame(field.Word, field)

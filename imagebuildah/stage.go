@@ -63,7 +63,7 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 		if err != nil {
 			return nil, r.fail(ctx, in, err)
 		}
-		if last {
+		if last || r.o.Layers {
 			author = r.ws.Image().OCI.Author // a commit's own entry has that of the image
 		}
 		if result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last); err != nil {
