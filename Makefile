@@ -16,7 +16,7 @@ SETUP     := tests/setup.sh
 # One set of flags for building and testing, so that both use one build cache.
 export GOFLAGS := -tags=$(TAGS) -trimpath
 
-.PHONY: all build demo check lint test bats bench install docs static clean
+.PHONY: all build demo check lint test bats corpus bench install docs static clean
 
 all: build
 
@@ -38,13 +38,14 @@ check: build
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory bats
+	$(MAKE) --no-print-directory corpus
 
 lint:
 	@$(SETUP) build
 	@test -x $(LINTBIN) || { echo "lint: building golangci-lint (some minutes, once)"; GOFLAGS= $(GO) install $(LINT); }
 	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINTBIN) run
 	$(GO) test -count=1 -run 'TestManual|TestHelp' ./cmd/buildah
-	shellcheck -x -S warning tests/*.sh tests/bats/*.bash examples/bash/*.sh .ci/run
+	shellcheck -x -S warning tests/*.sh tests/corpus/*.sh tests/corpus/toolchains/* tests/bats/*.bash examples/bash/*.sh .ci/run
 
 test:
 	$(GO) test -race -timeout 20m ./...
@@ -52,6 +53,10 @@ test:
 bats: build
 	@$(SETUP) test
 	@tests/bats.sh $(BATS)
+
+corpus: build
+	@$(SETUP) test
+	@tests/corpus/run $(CORPUS)
 
 bench: build
 	@$(SETUP) bench

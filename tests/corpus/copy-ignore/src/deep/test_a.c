@@ -1,0 +1,1 @@
+src/deep/test_a.c

@@ -1,0 +1,1 @@
+"""What tests/corpus/run is made of."""
