@@ -12,13 +12,17 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/projectatomic/buildah/internal/cdi"
 	"github.com/projectatomic/buildah/internal/spec"
 )
 
-// devices are those of this run, then those of the record.
+// devices are those with a path: of this run, then those of the record.
 func (x *execution) devices() ([]spec.Device, error) {
 	var all []spec.Device
 	for _, text := range slices.Concat(x.o.Security.Devices, x.record.DeviceSpecs) {
+		if cdi.IsName(text) {
+			continue // see injectDevices
+		}
 		found, err := parseDevice(text)
 		if err != nil {
 			return nil, fmt.Errorf("device %q: %w", text, err)
@@ -30,9 +34,6 @@ func (x *execution) devices() ([]spec.Device, error) {
 
 // parseDevice reads HOST[:CONTAINER][:PERMISSIONS]; a directory stands for every device in it.
 func parseDevice(text string) ([]spec.Device, error) {
-	if strings.Contains(text, "=") && !strings.HasPrefix(text, "/") {
-		return nil, fmt.Errorf("CDI names are not supported in this version: name the device itself, as in /dev/NAME")
-	}
 	host, target, access, err := splitDevice(text)
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func splitDevice(text string) (host, target, access string, err error) {
 	host, target, access = parts[0], parts[0], "rwm"
 	switch {
 	case len(parts) > 3 || !path.IsAbs(host):
-		err = fmt.Errorf("it is not HOST[:CONTAINER][:PERMISSIONS]")
+		err = fmt.Errorf("it is neither HOST[:CONTAINER][:PERMISSIONS] nor VENDOR/CLASS=NAME")
 	case len(parts) == 3:
 		target, access = parts[1], parts[2]
 	case len(parts) == 2 && path.IsAbs(parts[1]):

@@ -70,6 +70,9 @@ func (x *execution) run(ctx context.Context, run runner.Runner) error {
 	if err != nil {
 		return fmt.Errorf("running in %q: %w", x.Name(), err)
 	}
+	if err := x.injectDevices(s); err != nil {
+		return fmt.Errorf("running in %q: %w", x.Name(), err)
+	}
 	if s, err = x.hooked(ctx, s, len(in.Mounts.Volumes) > 0); err != nil {
 		return fmt.Errorf("running in %q: %w", x.Name(), err)
 	}

@@ -77,6 +77,7 @@ type MountOptions struct {
 type SecurityOptions struct {
 	CapAdd, CapDrop []string
 	Devices         []string
+	CDIConfigDir    string // where devices by name are looked up, too; the first to count
 	// Insecure gives every capability and takes away all that confines the command,
 	// namespaces excepted.
 	Insecure bool

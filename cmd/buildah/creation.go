@@ -22,6 +22,7 @@ type creation struct {
 	namespaces      namespaceFlags
 	capAdd, capDrop []string
 	devices         []string
+	cdiConfigDir    string
 	groupAdd        []string
 	isolation       builder.Isolation
 	securityOpts    []string
@@ -32,6 +33,7 @@ func (f *creation) options() []*option {
 	f.common.HTTPProxy = true
 	c := &f.common
 	options := []*option{
+		textOption("cdi-config-dir", "DIR", &f.cdiConfigDir, "look devices by name up in DIR first"),
 		listOption("add-host", "NAME:IP", &c.AddHost, "add a line to /etc/hosts"),
 		listOption("cap-add", "CAP", &f.capAdd, "add a capability to the default ones"),
 		listOption("cap-drop", "CAP", &f.capDrop, "drop one of the default capabilities"),
@@ -42,7 +44,7 @@ func (f *creation) options() []*option {
 			return err
 		}).shows("oci"),
 		arrayOption("security-opt", "OPTION", &f.securityOpts, "label=..., apparmor=..., seccomp=..., mask=..., unmask=... or no-new-privileges"),
-		noting(arrayOption("device", "HOST[:CTR][:rwm]", &f.devices, "make a device of the host available"), &f.asked.devices),
+		noting(arrayOption("device", "DEVICE", &f.devices, "make a device of the host available: HOST[:CTR][:rwm] or VENDOR/CLASS=NAME"), &f.asked.devices),
 		noting(listOption("dns", "IP", &c.DNSServers, "name server; none leaves resolv.conf alone"), &f.asked.dns),
 		noting(listOption("dns-option", "OPTION", &c.DNSOptions, "option of resolv.conf"), &f.asked.dnsOption),
 		noting(listOption("dns-search", "DOMAIN", &c.DNSSearch, "search domain of resolv.conf"), &f.asked.dnsSearch),
@@ -120,7 +122,7 @@ func (f *creation) settle(p *program, conf containersconf.Config) (builder.Execu
 	}
 	return builder.Execution{
 		Isolation: isolation, NamespaceOptions: f.namespaces.chosen, ConfigureNetwork: f.namespaces.network,
-		GroupAdd: f.groupAdd, CommonBuildOpts: &c, DeviceSpecs: f.devices,
+		GroupAdd: f.groupAdd, CommonBuildOpts: &c, DeviceSpecs: f.devices, CDIConfigDir: f.cdiConfigDir,
 		IDMappingOptions: builder.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true},
 	}, nil
 }

@@ -30,7 +30,7 @@ func (p *program) runCommand() *cli.Command {
 			"The exit status is that of the command, or 125 when it could not be tried.",
 		Category:  containerGroup,
 		UsageText: "buildah run web -- apt-get install -y nginx\nbuildah run --isolation chroot --user www-data web id\nbuildah run --mount type=bind,src=/srv/src,dst=/src web make -C /src",
-		Flags:     asFlags(f.own(), f.namespaces.options(), f.secrets.options(), refuse([]refusal{{name: "cdi-config-dir", word: "DIR", instead: "name the device itself with --device"}})),
+		Flags:     asFlags(f.own(), f.namespaces.options(), f.secrets.options()),
 		Before:    takes(1, anyNumber),
 		Action: func(c *cli.Context) error {
 			argv := c.Args().Tail()
@@ -64,9 +64,11 @@ func (f *runFlags) own() []*option {
 		boolOption("add-history", &o.AddHistory, "add an entry to the history of the image"),
 		listOption("cap-add", "CAP", &o.Security.CapAdd, "add a capability for this run"),
 		listOption("cap-drop", "CAP", &o.Security.CapDrop, "drop a capability for this run"),
+		textOption("cdi-config-dir", "DIR", &o.Security.CDIConfigDir, "look devices by name up in DIR first"),
 		textOption("contextdir", "DIR", &o.Mounts.ContextDir, "root of the sources of --mount"),
-		arrayOption("device", "HOST[:CTR][:rwm]", &o.Security.Devices, "make a device of the host available"),
+		arrayOption("device", "DEVICE", &o.Security.Devices, "make a device of the host available: HOST[:CTR][:rwm] or VENDOR/CLASS=NAME"),
 		arrayOption("env,e", "NAME[=VALUE]", &o.Process.Env, "set a variable; without a value take the caller's; PREFIX* and * take several"),
+		arrayOption("hooks-dir", "DIR", &o.Runtime.Hooks, "directory of OCI hooks for this run"),
 		textOption("hostname", "NAME", &o.Process.Hostname, "host name that the command sees"),
 		newOption("isolation", "TYPE", "what runs the command: oci, chroot or rootless", func(s string) (err error) {
 			o.Isolation, err = builder.ParseIsolation(s)

@@ -42,7 +42,6 @@ const (
 // refusedOfCreation are flags of containers that are made.
 func refusedOfCreation() []refusal {
 	return []refusal{
-		{name: "cdi-config-dir", word: "DIR", instead: "name the device itself with --device"},
 		{name: "userns", word: "MODE", instead: insteadOfMaps, allowed: "host"},
 		{name: "userns-gid-map", word: "MAP", instead: insteadOfMaps},
 		{name: "userns-gid-map-group", word: "GROUP", instead: insteadOfMaps},

@@ -67,3 +67,15 @@ RUN echo ran'
   BUILDAH_RUNTIME=runc buildah bud --isolation oci --hooks-dir "$T/nosuch" "$T/context"
   says "does not exist"
 }
+
+@test "hooks: run, next to those of a device" {
+  needs runc
+  from_base
+  export BUILDAH_RUNTIME=runc BUILDAH_ISOLATION=oci
+  hook a createRuntime "cat >/dev/null; touch $T/hooked"
+  printf '#!/bin/sh\ncat >/dev/null; touch %s/device-hooked\n' "$T" >"$T/device.sh"; chmod +x "$T/device.sh"
+  mkdir "$T/cdi"
+  jq -n --arg path "$T/device.sh" '{cdiVersion: "0.6.0", kind: "example.com/test", devices: [{name: "one", containerEdits: {hooks: [{hookName: "createRuntime", path: $path}]}}]}' >"$T/cdi/a.json"
+  buildah run --hooks-dir "$T/hooks" --cdi-config-dir "$T/cdi" --device example.com/test=one "$ctr" true
+  [ -e "$T/hooked" ]; [ -e "$T/device-hooked" ]
+}
