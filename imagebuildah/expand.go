@@ -10,7 +10,9 @@ import (
 
 // word expands one word.
 func (s *source) word(text string, vars shell.EnvGetter) (string, error) {
-	got, _, err := shell.NewLex(s.escape).ProcessWord(text, vars)
+	lex := shell.NewLex(s.escape)
+	text, vars = rewritten(lex, s.escape, true, text, vars)
+	got, _, err := lex.ProcessWord(text, vars)
 	return got, inWord(text, err)
 }
 
@@ -44,6 +46,7 @@ func substitution(text string) string {
 func document(text string, vars shell.EnvGetter) (string, error) {
 	lex := shell.NewLex('\\')
 	lex.SkipProcessQuotes = true
+	text, vars = rewritten(lex, '\\', false, text, vars)
 	got, _, err := lex.ProcessWord(text, vars)
 	return got, inWord(text, err)
 }
@@ -85,6 +88,7 @@ func (s *source) words(list []string, vars shell.EnvGetter) ([]string, error) {
 	var all []string
 	lex := shell.NewLex(s.escape)
 	for _, text := range list {
+		text, vars := rewritten(lex, s.escape, true, text, vars)
 		got, err := lex.ProcessWords(text, vars)
 		if err != nil {
 			return nil, inWord(text, err)
