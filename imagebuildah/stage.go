@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
-
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/imageconfig"
@@ -251,28 +249,6 @@ func (r *stageRun) overridden() bool {
 	o, m := r.o.Overrides, r.o.Commit.Metadata
 	return r.o.Commit.Squash || !r.o.Scan.Scanner.IsZero() || o.DropLabels || o.DropAnnotations || o.OSVersion != "" ||
 		len(m.Annotations)+len(m.UnsetEnv)+len(m.UnsetLabels)+len(m.UnsetAnnotations)+len(o.OSFeatures) > 0
-}
-
-// stepLine is an instruction as the output shows it.
-func stepLine(in *instruction) string {
-	text := in.text()
-	for _, doc := range in.node.Heredocs {
-		body := docBody(doc)
-		first, rest, _ := strings.Cut(strings.TrimSuffix(body, "\n"), "\n")
-		if rest != "" {
-			first += "..."
-		}
-		text += " (" + first + ")"
-	}
-	return text
-}
-
-// docBody is the content of a here-document, without the tabs that "<<-" takes away.
-func docBody(doc parser.Heredoc) string {
-	if doc.Chomp {
-		return parser.ChompHeredocContent(doc.Content)
-	}
-	return doc.Content
 }
 
 // settle writes the history of a step, and commits where an image is due.
