@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -12,9 +13,13 @@ import (
 	"github.com/projectatomic/buildah/internal/runner/oci"
 )
 
-// bundleMark is the source, as the mount table has it, of what we mount in
-// bundles: the next command finds by it what a killed one has left.
+// bundleMark is the source, as the mount table has it, of file systems that we
+// make in bundles.
 const bundleMark = "buildah-run"
+
+// bundlePrefix begins the names of bundles: the next command finds by it what a
+// killed one has left mounted.
+const bundlePrefix = "buildah"
 
 // bundleLock is a file in a bundle that its process has locked for as long as it
 // lives. It says which directory the OCI runner has for the run, if it has one.
@@ -80,17 +85,24 @@ func (e *Engine) sweepOnce() {
 // sweepBundles clears away what killed commands have left mounted, secrets among it.
 // Runs whose supervisor is still at work are left to it.
 func sweepBundles() error {
-	marked, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) { return m.Source != bundleMark, false })
+	bundles := map[string]bool{}
+	_, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
+		// It is mounted in the bundle, or one directory further down.
+		dir := filepath.Dir(m.Mountpoint)
+		for _, dir := range []string{dir, filepath.Dir(dir)} {
+			if strings.HasPrefix(filepath.Base(dir), bundlePrefix) {
+				bundles[dir] = true
+			}
+		}
+		return true, false
+	})
 	if err != nil {
 		return fmt.Errorf("reading the mount table: %w", err)
 	}
 	var errs []error
-	for _, m := range marked {
-		// It is mounted in the bundle, or one directory further down.
-		for _, dir := range []string{filepath.Dir(m.Mountpoint), filepath.Dir(filepath.Dir(m.Mountpoint))} {
-			if abandoned(dir) {
-				errs = append(errs, oci.RemoveBundle(dir))
-			}
+	for dir := range bundles {
+		if abandoned(dir) {
+			errs = append(errs, oci.RemoveBundle(dir))
 		}
 	}
 	return errors.Join(errs...)
@@ -103,6 +115,10 @@ func abandoned(dir string) bool {
 		return false
 	}
 	defer f.Close()
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil || int(st.Uid) != os.Geteuid() { // somebody else's, in a directory for all
+		return false
+	}
 	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return false
 	}

@@ -101,11 +101,9 @@ func (x *execution) run(ctx context.Context, run runner.Runner) error {
 
 // prepare makes the bundle and resolves in the root what the spec needs to know.
 func (x *execution) prepare() (err error) {
-	x.bundle, err = os.MkdirTemp(x.engine.Host.TempDir, "buildah")
-	if err != nil {
-		return fmt.Errorf("making a directory for the run: %w", err)
+	if err := x.makeBundle(); err != nil {
+		return err
 	}
-	x.undo = append(x.undo, func() error { return os.RemoveAll(x.bundle) })
 	x.user, err = rootfs.ResolveUser(x.root, firstNonEmpty(x.o.Process.User, x.image.OCI.Config.User))
 	if err != nil {
 		return err

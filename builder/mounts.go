@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/mountflag"
@@ -150,21 +151,13 @@ func (m *mounting) bindMount(ctx context.Context, mf mountflag.Mount) error {
 	if root == nil {
 		src, err = openHostSource(mf.Source, mf.NoDereference)
 	} else {
-		src, err = root.OpenPath(firstNonEmpty(mf.Source, "/"))
+		src, err = openIn(root, mf)
 	}
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	if err := m.prepareSource(src, mf.Attributes); err != nil {
-		return err
-	}
-	var source string
-	if mf.ReadOnly {
-		source, err = m.pin(src, mf.Flat)
-	} else {
-		source, err = m.overlay(src, "", "")
-	}
+	source, err := m.bindSource(src, mf, root != nil)
 	if err != nil {
 		return err
 	}
@@ -173,6 +166,44 @@ func (m *mounting) bindMount(ctx context.Context, mf mountflag.Mount) error {
 		kind = "bind"
 	}
 	return m.take(specs.Mount{Destination: mf.Target, Type: "bind", Source: source, Options: append([]string{kind}, mf.Options()...)})
+}
+
+// openIn opens the source of a mount inside a root.
+func openIn(root *copier.Root, mf mountflag.Mount) (*os.File, error) {
+	flags := unix.O_PATH
+	if mf.NoDereference {
+		flags |= unix.O_NOFOLLOW
+	}
+	return root.OpenFile(firstNonEmpty(mf.Source, "/"), flags, 0)
+}
+
+// bindSource gives what is to be bound: the source itself, or an overlay of it
+// where writes are thrown away. What was lent to us, such as the root of another
+// stage, is not given to another owner, but its overlay is.
+func (m *mounting) bindSource(src *os.File, mf mountflag.Mount, lent bool) (string, error) {
+	kept := m.o.Mounts.KeepWrites && mf.From == ""
+	changed := !mf.ReadOnly || lent && mf.Chown
+	if kept || !changed {
+		if err := m.prepareSource(src, mf.Attributes); err != nil {
+			return "", err
+		}
+		return m.pin(src, mf.Flat)
+	}
+	a := mf.Attributes
+	a.Chown = mf.Chown && !lent
+	if err := m.prepareSource(src, a); err != nil {
+		return "", err
+	}
+	at, err := m.overlay(src, "", "")
+	if err != nil || !mf.Chown || a.Chown {
+		return at, err
+	}
+	upper, err := openHostSource(at, true)
+	if err != nil {
+		return "", err
+	}
+	defer upper.Close()
+	return at, m.prepareSource(upper, mountflag.Attributes{Chown: true})
 }
 
 // sourceRoot is the root that a mount's source is looked up in, nil for the host.

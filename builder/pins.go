@@ -44,6 +44,9 @@ func (m *mounting) pin(src *os.File, flat bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := m.markBundle(); err != nil {
+		return "", err
+	}
 	at, err := m.place(info.IsDir())
 	if err != nil {
 		return "", err
@@ -183,19 +186,23 @@ func (m *mounting) prepareSource(src *os.File, a mountflag.Attributes) error {
 	if !a.Chown {
 		return nil
 	}
-	return chownTree(src.Name(), int(m.user.UID), int(m.user.GID))
-}
-
-// chownTree gives a file, or a tree without following links in it, to a user.
-func chownTree(path string, uid, gid int) error {
-	if err := os.Lchown(path, uid, gid); err != nil {
+	owner, err := m.onDisk(int(m.user.UID), int(m.user.GID))
+	if err != nil {
 		return err
 	}
-	info, err := os.Lstat(path)
+	return chownTree(src, owner.UID, owner.GID)
+}
+
+// chownTree gives an opened file, or a tree without following links in it, to a user.
+func chownTree(src *os.File, uid, gid int) error {
+	if err := unix.Fchownat(int(src.Fd()), "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
+		return &fs.PathError{Op: "chown", Path: src.Name(), Err: err}
+	}
+	info, err := src.Stat()
 	if err != nil || !info.IsDir() {
 		return err
 	}
-	root, err := os.OpenRoot(path)
+	root, err := os.OpenRoot(fdPath(src))
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,9 @@ type MountOptions struct {
 	// Context is an opened root, used instead of ContextDir; Roots are those that
 	// from= may name, besides images. The caller closes them.
 	Context *copier.Root
-	Roots   map[string]*copier.Root
+	// KeepWrites lets writes to Context reach it; else they are thrown away.
+	KeepWrites bool
+	Roots      map[string]*copier.Root
 	// CacheNamespace keeps caches apart from those of the same ID in others.
 	CacheNamespace string
 	Keys           secrets.Given // what type=secret and type=ssh of Mounts may name

@@ -54,6 +54,7 @@ type build struct {
 	o       Options
 	plan    *plan
 	out     printer
+	scratch scratch
 	report  report // of the lint rules
 	done    []*stageResult
 	lent    map[string]*copier.Root

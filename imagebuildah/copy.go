@@ -128,7 +128,7 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 	}
 	var file string
 	if x.from == "" {
-		x.o.Source.Root = r.context
+		x.o.Source.Root = r.contextRoot()
 		x.o.Ownership.StripSetID = true
 		patterns = append(append([]string{}, r.ignored...), patterns...)
 		file = r.ignoring

@@ -16,6 +16,15 @@ func (s *source) word(text string, vars shell.EnvGetter) (string, error) {
 	return got, inWord(text, err)
 }
 
+// mount expands the value of a --mount. Quotes that the parser has left belong to
+// the list of options, where they protect commas.
+func (s *source) mount(text string, vars shell.EnvGetter) (string, error) {
+	lex := shell.NewLex(s.escape)
+	lex.SkipProcessQuotes = true
+	got, _, err := lex.ProcessWord(text, vars)
+	return got, inWord(text, err)
+}
+
 // inWord says in which word an expansion went wrong.
 func inWord(text string, err error) error {
 	if err == nil {
@@ -118,7 +127,7 @@ func (in *instruction) runFlags(vars shell.EnvGetter) (mounts []mount, network s
 		return nil, "", err
 	}
 	for _, text := range in.mounts {
-		full, err := in.src.word(text, vars)
+		full, err := in.src.mount(text, vars)
 		if err != nil {
 			return nil, "", err
 		}
@@ -137,7 +146,7 @@ func (in *instruction) checkWords() error {
 		return err
 	}
 	for _, text := range append([]string{in.network, in.rights}, in.mounts...) {
-		if _, err := in.src.word(text, anything{}); err != nil {
+		if _, err := in.src.mount(text, anything{}); err != nil {
 			return err
 		}
 	}

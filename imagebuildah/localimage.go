@@ -120,7 +120,7 @@ func (b *build) takeOut(ctx context.Context, path, dir string) error {
 		return err
 	}
 	defer to.Close()
-	_, err = copier.Copy(ctx, copier.Target{Root: to, Path: "/image"}, b.context, []string{path}, copier.CopyOptions{LiteralNames: true, NoDigest: true})
+	_, err = copier.Copy(ctx, copier.Target{Root: to, Path: "/image"}, b.contextRoot(), []string{path}, copier.CopyOptions{LiteralNames: true, NoDigest: true})
 	if err != nil {
 		return err
 	}

@@ -71,6 +71,15 @@ func (r *recorder) Start(st builder.State, o builder.FromOptions, _ origin) work
 	return &recorded{recorder: r, st: st, owned: o.Owned, dirs: map[string]bool{}}
 }
 
+func (r *recorder) Scratch(dir *copier.Root) (*copier.Root, func() error, error) {
+	r.logf("scratch")
+	root, err := copier.OpenRoot(dir.Path())
+	if err != nil {
+		return nil, nil, err
+	}
+	return root, func() error { r.logf("scratch ends"); return root.Close() }, nil
+}
+
 func (r *recorder) CheckNames(names []string) error {
 	for _, n := range names {
 		if strings.ToLower(n) != n {

@@ -159,13 +159,22 @@ func (r *stageRun) mount(ctx context.Context, o *builder.RunOptions, mounts []mo
 		return nil
 	}
 	o.Mounts.Mounts = nil
-	o.Mounts.Context, o.Mounts.Roots = r.context, map[string]*copier.Root{}
+	o.Mounts.Roots = map[string]*copier.Root{}
 	if o.Mounts.Workdir = r.ws.Image().OCI.Config.WorkingDir; o.Mounts.Workdir == "" {
 		o.Mounts.Workdir = "/"
 	}
 	if name := r.scope.given.values[cacheNamespaceArg]; name != "" {
 		o.Mounts.CacheNamespace = name + "/"
 	}
+	for _, m := range all {
+		if m.writesContext() {
+			if err := r.openScratch(); err != nil {
+				return err
+			}
+			o.Mounts.KeepWrites = true
+		}
+	}
+	o.Mounts.Context = r.contextRoot()
 	for _, m := range all {
 		o.Mounts.Mounts = append(o.Mounts.Mounts, m.text)
 		if m.From == "" || o.Mounts.Roots[m.From] != nil {

@@ -16,7 +16,7 @@ func (r *stageRun) scan(ctx context.Context, commit *builder.CommitOptions) (don
 	o.Base, o.Times = r.o.Base, commit.Times
 	o.Run = builder.RunOptions{Isolation: r.o.Run.Isolation, Runtime: r.o.Run.Runtime, Stdio: r.o.Run.Stdio}
 	o.Run.Stdio.In = nil
-	o.Contexts = append(o.Contexts, r.context.Path())
+	o.Contexts = append(o.Contexts, r.contextRoot().Path())
 	files, done, err := r.ws.Scan(ctx, o)
 	commit.AddFiles = append(commit.AddFiles, files...)
 	return done, err

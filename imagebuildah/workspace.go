@@ -56,6 +56,8 @@ type engine interface {
 	Base(ctx context.Context, image string, o builder.BaseOptions) (builder.State, error)
 	// Start opens a workspace on a state; nothing is made in the store yet.
 	Start(st builder.State, o builder.FromOptions, from origin) workspace
+	// Scratch lends a directory for writing, which itself stays as it is.
+	Scratch(dir *copier.Root) (root *copier.Root, finish func() error, err error)
 	// CheckNames finds names that the result could not have.
 	CheckNames(names []string) error
 	// Name gives a stored image its names, or copies it to another transport.
