@@ -26,6 +26,7 @@ type AddOptions struct {
 	Ownership  Ownership           // of what is created
 	Source     Source              // where the sources are
 	Selection  Selection           // which of them, and how they are named
+	Link       bool                // what is added is a layer of its own, and not seen in the container
 	Checksum   string              // algo:hex that a fetched source must have; the commit of a repository
 	Timestamp  *time.Time          // of all that is created; nil keeps the sources' times
 	Inline     []copier.StreamFile // here-documents of a Dockerfile; they are copied first
@@ -90,13 +91,17 @@ func (b *Builder) Add(ctx context.Context, dest string, sources []string, o AddO
 			return err
 		}
 		var err error
-		added, err = a.all(ctx, sources)
+		if o.Link {
+			added, err = a.link(ctx, sources)
+		} else {
+			added, err = a.all(ctx, sources)
+		}
 		return err
 	})
 	if err != nil {
 		return Added{}, fmt.Errorf("adding to %q: %w", b.Name(), err)
 	}
-	if o.AddHistory && added.Digest != "" {
+	if o.AddHistory && !o.Link && added.Digest != "" {
 		b.AddHistory(History{Created: historyTime(), CreatedBy: "/bin/sh -c #(nop) " + verbOf(o) + " " + added.Summary()})
 		return added, b.Save()
 	}

@@ -30,6 +30,7 @@ type assembly struct {
 	pending     []History
 	layerEntry  *History // nil when there is no layer of the container
 	trailing    []History
+	linked      []History // of layers on top of all others
 }
 
 // Destination is where a commit goes.
@@ -229,6 +230,7 @@ func (a *assembly) history(created time.Time) []History {
 		h.EmptyLayer = true
 		added = append(added, h)
 	}
+	added = append(added, a.linked...)
 	a.date(added, created)
 	if a.squash {
 		return added
@@ -258,7 +260,7 @@ func (a *assembly) date(entries []History, created time.Time) {
 // what other readers of such histories expect.
 func (a *assembly) addFileText() string {
 	ids := a.image.OCI.RootFS.DiffIDs
-	return "/bin/sh -c #(nop) ADD dir:" + ids[len(ids)-1].Encoded() + " in /\","
+	return "/bin/sh -c #(nop) ADD dir:" + ids[len(ids)-1-len(a.linked)].Encoded() + " in /\","
 }
 
 // historyTime is the time for entries of the record.

@@ -18,18 +18,20 @@ import (
 // CommitOptions adjusts [Builder.Commit] and [Engine.CommitState]. Each zero
 // value is the documented default.
 type CommitOptions struct {
-	Format    Format // "" means the container's own
-	Squash    bool   // one layer holds everything; the base's history is dropped
-	Remove    bool   // delete the container after success
-	Times     Times
-	Tags      []string             // further names, for destinations in the store
-	Metadata  Metadata             // labels, annotations, history
-	CreatedBy string               // of the layer's history entry; "" means the record's
-	Comment   string               // of the layer's history entry; "" means the record's
-	Pending   []History            // entries without a layer, after those of the record
-	AddFiles  []AddFile            // further files, in a layer of their own
-	Push      transfer.PushOptions // for destinations other than the store
-	List      string               // manifest list that the image is added to; "" means none
+	Format Format // "" means the container's own
+	// OnlyLinked leaves out what changed in the container: only its linked layers count.
+	OnlyLinked bool
+	Squash     bool // one layer holds everything; the base's history is dropped
+	Remove     bool // delete the container after success
+	Times      Times
+	Tags       []string             // further names, for destinations in the store
+	Metadata   Metadata             // labels, annotations, history
+	CreatedBy  string               // of the layer's history entry; "" means the record's
+	Comment    string               // of the layer's history entry; "" means the record's
+	Pending    []History            // entries without a layer, after those of the record
+	AddFiles   []AddFile            // further files, in a layer of their own
+	Push       transfer.PushOptions // for destinations other than the store
+	List       string               // manifest list that the image is added to; "" means none
 }
 
 // Times fixes the times in an image, so that the same input gives the same bytes.
@@ -166,6 +168,9 @@ func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
 		ImageID: r.FromImageID, ImageName: r.FromImage, ImageDigest: r.baseDigest(), TopLayer: r.TopLayer,
 		Image: b.image, Annotations: r.Annotations, NoHistory: b.base.noHistory,
 	}
+	if o.OnlyLinked {
+		return st, b.pushLinked(ctx, &st, o)
+	}
 	lo := layers.Options{Owned: b.owned && !b.shared, Clamp: o.Times.clamp()}
 	freeze := layers.Freeze
 	if o.Squash {
@@ -186,15 +191,22 @@ func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
 	}
 	b.engine.hintSlow(layer)
 	st.push(layer, o.Squash)
-	if len(o.AddFiles) == 0 || o.Squash {
-		return st, nil
-	}
-	extra, err := b.engine.addFileLayer(ctx, st.TopLayer, o)
-	if err != nil {
+	if err := b.pushMore(ctx, &st, o); err != nil {
 		return State{}, errors.Join(err, b.engine.Store.DropLayer(layer.ID))
 	}
-	st.push(extra, false)
 	return st, nil
+}
+
+// pushMore puts the layers on top that do not come from the container's own directory.
+func (b *Builder) pushMore(ctx context.Context, st *State, o CommitOptions) error {
+	if len(o.AddFiles) > 0 && !o.Squash {
+		extra, err := b.engine.addFileLayer(ctx, st.TopLayer, o)
+		if err != nil {
+			return err
+		}
+		st.push(extra, false)
+	}
+	return b.pushLinked(ctx, st, o)
 }
 
 // push puts a layer on top, or in the place of all.
@@ -234,6 +246,10 @@ func (b *Builder) assembly(st State, o CommitOptions) assembly {
 	a.options.Format = b.formatOf(o)
 	a.pending = append(append(a.pending, b.record.PrependedEmptyLayers...), o.Pending...)
 	a.trailing = b.record.AppendedEmptyLayers
+	a.linked = b.linkedHistory(o)
+	if o.OnlyLinked {
+		return a
+	}
 	a.layerEntry = &History{
 		CreatedBy: firstNonEmpty(o.CreatedBy, b.record.CreatedBy, b.image.ShellText()),
 		Author:    b.image.OCI.Author, Comment: firstNonEmpty(o.Comment, b.record.HistoryComment),

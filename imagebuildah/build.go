@@ -84,9 +84,7 @@ func (b *build) read() error {
 	if err := b.checkRights(list); err != nil {
 		return err
 	}
-	if err := b.checkLinks(list); err != nil {
-		return err
-	}
+	b.checkLinks(list)
 	named, err := newNamed(b.o.Source.Named, b.o.Base.Platform)
 	if err != nil {
 		return err

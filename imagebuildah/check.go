@@ -187,7 +187,7 @@ func checkRepository(source, checksum string) error {
 }
 
 // checkLinks deals with --link, which is about layers of their own.
-func (b *build) checkLinks(list []*instruction) error {
+func (b *build) checkLinks(list []*instruction) {
 	for _, in := range list {
 		link := false
 		switch c := in.cmd.(type) {
@@ -196,14 +196,10 @@ func (b *build) checkLinks(list []*instruction) error {
 		case *instructions.AddCommand:
 			link = c.Link
 		}
-		switch {
-		case link && b.o.Layers:
-			return in.fail(blame("--link", unsupported(in.verb()+" --link together with --layers", "leave one of the flags out: the files are the same")))
-		case link:
+		if link && !b.o.Layers {
 			b.o.Output.warn("--link is not supported when building without --layers, ignoring --link")
 		}
 	}
-	return nil
 }
 
 func checkMode(mode string) error {

@@ -29,16 +29,28 @@ type copying struct {
 func copyOf(in *instruction, c *instructions.CopyCommand) copying {
 	x := copying{in: in, words: c.SourcesAndDest, from: c.From, exclude: c.ExcludePatterns, rawDest: in.lastWord()}
 	x.o.Ownership = builder.Ownership{Chown: c.Chown, Chmod: c.Chmod}
-	x.o.Selection.Parents = c.Parents
+	x.o.Selection.Parents, x.o.Link = c.Parents, c.Link
 	return x
 }
 
 func addOf(in *instruction, c *instructions.AddCommand) copying {
 	x := copying{in: in, words: c.SourcesAndDest, exclude: c.ExcludePatterns, rawDest: in.lastWord()}
 	x.o.Ownership = builder.Ownership{Chown: c.Chown, Chmod: c.Chmod}
-	x.o.Extract, x.o.Checksum = true, c.Checksum
+	x.o.Extract, x.o.Checksum, x.o.Link = true, c.Checksum, c.Link
 	x.o.Unpack, x.o.KeepGitDir = choiceOf(c.Unpack), choiceOf(c.KeepGitDir)
 	return x
+}
+
+// fullDest is a destination from the root.
+func (r *stageRun) fullDest(dest string) string {
+	full := path.Join("/", dest)
+	if !path.IsAbs(dest) {
+		full = path.Join("/", r.ws.Image().OCI.Config.WorkingDir, dest)
+	}
+	if strings.HasSuffix(dest, "/") && full != "/" {
+		full += "/"
+	}
+	return full
 }
 
 // choiceOf is a flag that may be yes, no or not there.
@@ -75,6 +87,7 @@ func (r *stageRun) copy(ctx context.Context, x copying, last bool) (string, erro
 		})
 	}
 	x.o.Fetch = r.o.Fetch
+	x.o.Link = x.o.Link && r.o.Layers && !r.ws.Changed()
 	// One pattern may match nothing as long as others do.
 	x.o.Selection.AllowEmptyGlob = len(x.words.SourcePaths) > 1
 	added, err := r.ws.Add(ctx, x.words.DestPath, x.words.SourcePaths, x.o)
@@ -84,7 +97,11 @@ func (r *stageRun) copy(ctx context.Context, x copying, last bool) (string, erro
 	if added.Digest == "" && len(x.words.SourcePaths) > 1 {
 		return "", fmt.Errorf("globs %q matched nothing", x.words.SourcePaths)
 	}
-	return r.nop(x.in.verb()+" "+added.Summary()+" in "+x.rawDest+" ") + strings.Join(r.metaFields(last), " "), nil
+	verb, dest := x.in.verb(), x.rawDest
+	if x.o.Link {
+		verb, dest = verb+" --link", r.fullDest(x.words.DestPath)
+	}
+	return r.nop(verb+" "+added.Summary()+" in "+dest+" ") + strings.Join(r.metaFields(last), " "), nil
 }
 
 // check finds what could only be seen with the variables' values.

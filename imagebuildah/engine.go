@@ -93,6 +93,7 @@ type session struct {
 	o       builder.FromOptions
 	b       *builder.Builder
 	changed bool
+	linked  bool
 }
 
 // Step is for those that write steps down.
@@ -110,7 +111,10 @@ func (s *session) Image() *imageconfig.Image {
 func (s *session) State() builder.State { return s.st }
 
 // Changed tells whether files were changed since the last commit.
-func (s *session) Changed() bool { return s.changed }
+func (s *session) Changed() bool { return s.changed || s.linked }
+
+// Linked tells whether it was an Add that makes a layer of its own.
+func (s *session) Linked() bool { return s.linked }
 
 // open starts the working container.
 func (s *session) open(ctx context.Context) error {
@@ -139,7 +143,7 @@ func (s *session) Add(ctx context.Context, dest string, sources []string, o buil
 	if err := s.open(ctx); err != nil {
 		return builder.Added{}, err
 	}
-	s.changed = true
+	s.linked, s.changed = o.Link, !o.Link
 	return s.b.Add(ctx, dest, sources, o)
 }
 
@@ -167,7 +171,8 @@ func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptio
 	var done builder.Committed
 	var err error
 	had := maps.Clone(s.Image().OCI.Config.Labels)
-	if s.changed || o.Squash {
+	if s.Changed() || o.Squash {
+		o.OnlyLinked = s.linked
 		if err := s.open(ctx); err != nil {
 			return done, err
 		}
@@ -183,7 +188,7 @@ func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptio
 	if err != nil {
 		return done, err
 	}
-	s.b, s.changed = nil, false // deleted, or left behind as asked for
+	s.b, s.changed, s.linked = nil, false, false // deleted, or left behind as asked for
 	s.st = done.State
 	for _, text := range o.Metadata.LayerLabels {
 		key, _ := imageconfig.KeyValue(text)

@@ -110,13 +110,15 @@ type recorded struct {
 	container string
 	owned     bool
 	changed   bool
+	linked    bool
 	dirs      map[string]bool
 }
 
 func (w *recorded) Step(string)               {}
 func (w *recorded) Image() *imageconfig.Image { return &w.st.Image }
 func (w *recorded) State() builder.State      { return w.st }
-func (w *recorded) Changed() bool             { return w.changed }
+func (w *recorded) Changed() bool             { return w.changed || w.linked }
+func (w *recorded) Linked() bool              { return w.linked }
 
 func (w *recorded) start() {
 	if w.container == "" {
@@ -155,13 +157,14 @@ func (w *recorded) Run(_ context.Context, argv []string, o builder.RunOptions) e
 
 func (w *recorded) Add(_ context.Context, dest string, sources []string, o builder.AddOptions) (builder.Added, error) {
 	w.start()
-	w.changed = true
+	w.linked, w.changed = o.Link, !o.Link
 	for _, s := range sources {
 		if s == "missing" {
 			return builder.Added{}, errors.New("\"missing\": no such file or directory")
 		}
 	}
-	w.logf("add %s %q to %q", w.container, sources, dest)
+	verb := map[bool]string{false: "add", true: "link"}[o.Link]
+	w.logf("%s %s %q to %q", verb, w.container, sources, dest)
 	if o.Ownership != (builder.Ownership{}) || o.Source.KeepOwner || o.Extract || o.Checksum != "" || o.Selection.Parents {
 		w.logf("    %+v keep=%v extract=%v checksum=%q parents=%v", o.Ownership, o.Source.KeepOwner, o.Extract, o.Checksum, o.Selection.Parents)
 	}
@@ -201,7 +204,7 @@ func (w *recorded) MakeDir(_ context.Context, path, owner string) error {
 func (w *recorded) Commit(_ context.Context, dest string, o builder.CommitOptions) (builder.Committed, error) {
 	id := w.nextID()
 	what := "state"
-	if w.changed || o.Squash {
+	if w.Changed() || o.Squash {
 		what = w.container
 	}
 	w.logf("commit %s to %q as %s", what, dest, short(id))
@@ -220,7 +223,7 @@ func (w *recorded) Commit(_ context.Context, dest string, o builder.CommitOption
 	if w.owned || what == "state" {
 		delete(w.open, w.container)
 	}
-	w.container, w.changed = "", false
+	w.container, w.changed, w.linked = "", false, false
 	w.st.ImageID, w.st.ImageName = id, ""
 	var names []string
 	if dest != "" {

@@ -256,10 +256,7 @@ func (r *stageRun) settle(ctx context.Context, entry builder.History, last bool)
 	now := time.Now().UTC()
 	entry.Created = &now
 	if last && r.final {
-		if err := r.export(ctx); err != nil {
-			return builder.Committed{}, err
-		}
-		return r.commitFinal(ctx, entry)
+		return r.settleFinal(ctx, entry)
 	}
 	wanted := r.o.Layers && (last || r.ws.Changed()) || last && (r.stage.isBase || r.o.Stages.Save)
 	if !wanted {
@@ -329,7 +326,7 @@ func (r *stageRun) commit(ctx context.Context, dest string, entry builder.Histor
 	o.Pending = r.pending
 	if r.ws.Changed() || o.Squash {
 		o.CreatedBy = entry.CreatedBy
-	} else {
+	} else if entry.CreatedBy != "" {
 		o.Pending = append(slices.Clone(r.pending), entry)
 	}
 	done, err := r.ws.Commit(ctx, dest, o)
@@ -341,38 +338,4 @@ func (r *stageRun) commit(ctx context.Context, dest string, entry builder.Histor
 		r.out.id(done.ID)
 	}
 	return done, nil
-}
-
-// withoutSteps ends a stage that is only a FROM: the base is the result, unless
-// something is to be different about it.
-func (r *stageRun) withoutSteps(ctx context.Context) (*stageResult, error) {
-	result := &stageResult{ws: r.ws, scope: r.scope, machine: r.machine}
-	if !r.final {
-		return result, nil
-	}
-	if err := r.export(ctx); err != nil {
-		return nil, err
-	}
-	st := r.ws.State()
-	if st.ImageID == "" || r.overridden() {
-		setPath(r.ws.Image())
-		var err error
-		result.final, err = r.commitFinal(ctx, builder.History{CreatedBy: "/bin/sh"})
-		return result, err
-	}
-	dest := ""
-	if len(r.o.Tags) > 0 {
-		dest = r.o.Tags[0]
-	}
-	r.out.commit(dest)
-	names, err := r.engine.Name(ctx, st.ImageID, r.o.Tags, r.o.Commit)
-	if err != nil {
-		return nil, err
-	}
-	if !r.o.Output.HideIDs {
-		r.out.id(st.ImageID)
-	}
-	result.final = builder.Committed{ID: st.ImageID, Names: names, State: st}
-	result.final.Manifest.Digest = st.ImageDigest
-	return result, nil
 }

@@ -25,6 +25,8 @@ type workspace interface {
 	MakeDir(ctx context.Context, path, owner string) error
 	// Changed tells whether files were changed since the last commit.
 	Changed() bool
+	// Linked tells whether that was an Add with Link, which only a commit shows.
+	Linked() bool
 	Commit(ctx context.Context, dest string, o builder.CommitOptions) (builder.Committed, error)
 	// Preview gives the ID of the image that Commit would make of a workspace
 	// without changed files.

@@ -87,6 +87,7 @@ func (f *addFlags) own(isAdd bool) []*option {
 		listOption("exclude", "PATTERN", &f.excludes, "leave out what matches, after the ignore file"),
 		textOption("from", "CONTAINER|IMAGE", &o.Source.From, "take sources from another container, or from an image"),
 		textOption("ignorefile", "FILE", &f.ignoreFile, "ignore file, instead of the one in --contextdir"),
+		boolOption("link", &o.Link, "make a layer of its own, which is not seen in the container"),
 		boolOption("no-follow-symlinks", &o.Selection.NoFollowSymlink, "copy a source that is a link as a link"),
 		boolOption("quiet,q", &f.quiet, "do not write the digest"),
 		newOption("retry", "N", "how often to try again when a download fails", func(s string) (err error) {
@@ -121,7 +122,7 @@ func (f *addFlags) hidden() []*option {
 	for _, o := range list {
 		o.hide()
 	}
-	return append(list, refuse([]refusal{{name: "link", instead: "leave it out; the content then joins the layer of the container"}})...)
+	return list
 }
 
 func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *addFlags) (err error) {

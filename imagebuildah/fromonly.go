@@ -1,0 +1,41 @@
+package imagebuildah
+
+import (
+	"context"
+
+	"github.com/projectatomic/buildah/builder"
+)
+
+// withoutSteps ends a stage that is only a FROM: the base is the result, unless
+// something is to be different about it.
+func (r *stageRun) withoutSteps(ctx context.Context) (*stageResult, error) {
+	result := &stageResult{ws: r.ws, scope: r.scope, machine: r.machine}
+	if !r.final {
+		return result, nil
+	}
+	if err := r.export(ctx); err != nil {
+		return nil, err
+	}
+	st := r.ws.State()
+	if st.ImageID == "" || r.overridden() {
+		setPath(r.ws.Image())
+		var err error
+		result.final, err = r.commitFinal(ctx, builder.History{CreatedBy: "/bin/sh"})
+		return result, err
+	}
+	dest := ""
+	if len(r.o.Tags) > 0 {
+		dest = r.o.Tags[0]
+	}
+	r.out.commit(dest)
+	names, err := r.engine.Name(ctx, st.ImageID, r.o.Tags, r.o.Commit)
+	if err != nil {
+		return nil, err
+	}
+	if !r.o.Output.HideIDs {
+		r.out.id(st.ImageID)
+	}
+	result.final = builder.Committed{ID: st.ImageID, Names: names, State: st}
+	result.final.Manifest.Digest = st.ImageDigest
+	return result, nil
+}
