@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -77,15 +78,20 @@ func (e *Engine) checkList(d Destination, list string) error {
 	return nil
 }
 
-// CheckList finds what is wrong with the name of a list, beside those of tags.
-func (e *Engine) CheckList(list string, tags []string) error {
-	var d Destination
-	var err error
-	if len(tags) > 0 && list != "" {
-		d, err = e.Destination(tags[0], tags[1:])
+// CheckList finds what is wrong with the name of a list, beside those of tags,
+// which name a list, too, when there are to be several images.
+func (e *Engine) CheckList(list string, tags []string, several bool) error {
+	if len(tags) == 0 || list == "" && !several {
+		return e.checkList(Destination{}, list)
 	}
+	d, err := e.Destination(tags[0], tags[1:])
 	if err != nil {
 		return err
+	}
+	if several && d.Push != "" {
+		if err := e.Images.CheckListDestination(d.Push); err != nil {
+			return fmt.Errorf("tag %s: several platforms make a list of images: %w", tags[0], err)
+		}
 	}
 	return e.checkList(d, list)
 }
@@ -116,10 +122,11 @@ func (e *Engine) findList(list, full string) (string, error) {
 	return img.ID, nil
 }
 
-// MakeList makes a list of images of the store and gives it names, which are
-// taken from whatever had them.
-func (e *Engine) MakeList(names, images []string) (id string, full []string, err error) {
-	d, err := e.Destination("", names)
+// MakeList makes a list of images of the store. The first name may be a reference
+// with a transport: the list is then written there, and none stays in the store;
+// id is "". Names are taken from whatever had them.
+func (e *Engine) MakeList(ctx context.Context, names, images []string, o CommitOptions) (id string, full []string, err error) {
+	d, err := e.Destination(names[0], names[1:])
 	if err != nil {
 		return "", nil, err
 	}
@@ -128,7 +135,32 @@ func (e *Engine) MakeList(names, images []string) (id string, full []string, err
 		return "", nil, fmt.Errorf("making list %q: %w", names, err)
 	}
 	id, err = manifests.Create(e.Store, manifests.List{Entries: entries}, d.Names...)
-	return id, d.Names, err
+	if err != nil || d.Push == "" {
+		return id, d.Names, err
+	}
+	_, err = e.PushList(ctx, id, d.Push, o.Push)
+	return "", nil, errors.Join(err, e.Store.DeleteImage(id, true))
+}
+
+// PushList copies a list of the store, with all its members, to a destination that
+// can hold several images.
+func (e *Engine) PushList(ctx context.Context, list, dest string, o transfer.PushOptions) (transfer.Pushed, error) {
+	img, name, err := e.Images.Lookup(list, transfer.LookupOptions{Lists: true})
+	if err != nil {
+		return transfer.Pushed{}, err
+	}
+	l, err := manifests.Load(e.Store, img.ID)
+	if err != nil {
+		return transfer.Pushed{}, err
+	}
+	source := transfer.ListSource{ID: img.ID, Name: name, Places: map[digest.Digest]string{}}
+	for _, entry := range l.Entries {
+		source.Places[entry.Digest] = entry.Location
+	}
+	if source.Manifest, err = l.Encode(); err != nil {
+		return transfer.Pushed{}, err
+	}
+	return e.Images.PushList(ctx, source, dest, o)
 }
 
 // listEntries describes images of the store as members of a list.

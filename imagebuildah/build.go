@@ -23,7 +23,7 @@ func run(ctx context.Context, e engine, o Options) (result Result, err error) {
 	if err := o.normalize(); err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(e.CheckNames(o.Tags), e.CheckList(o.Lists.Manifest, o.Tags)); err != nil {
+	if err := errors.Join(e.CheckNames(o.Tags), e.CheckList(o.Lists.Manifest, o.Tags, o.Lists.several())); err != nil {
 		return Result{}, err
 	}
 	in, err := openInput(ctx, o.Source)

@@ -18,7 +18,7 @@ func (r *stageRun) machineOf(st builder.State) builder.Platform {
 	switch {
 	case r.stage.base != none:
 		return r.done[r.stage.base].machine
-	case r.stage.image == builder.Scratch:
+	case st.ImageID == "":
 		return builder.Platform{} // that of whatever is copied into it
 	}
 	p := st.Image.Platform()

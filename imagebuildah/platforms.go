@@ -14,32 +14,44 @@ import (
 // Lists says for which platforms there are to be images, and which list they go into.
 type Lists struct {
 	Platforms []builder.Platform // none means the one of Base
+	All       bool               // instead, all those that the base images are offered for
 	Manifest  string             // a list that images are added to once all are built; "" means none
 }
 
 // lister makes lists of images.
 type lister interface {
-	// CheckList finds what is wrong with the name of a list, beside those of tags.
-	CheckList(list string, tags []string) error
+	// BasePlatforms lists the platforms that a base image is offered for.
+	BasePlatforms(ctx context.Context, image string, o builder.BaseOptions) ([]builder.Platform, error)
+	// CheckList finds what is wrong with the name of a list, beside those of tags,
+	// which name a list, too, when there are to be several images.
+	CheckList(list string, tags []string, several bool) error
 	// AddToList adds stored images to a list, which is made where it is missing.
 	AddToList(list string, images []string, o builder.AddToListOptions) (id string, err error)
-	// MakeList makes a list with names, and gives the names in full.
-	MakeList(names, images []string) (id string, full []string, err error)
+	// MakeList makes a list with names, and gives the names in full; or writes it to
+	// another transport, and id is "".
+	MakeList(ctx context.Context, names, images []string, o builder.CommitOptions) (id string, full []string, err error)
 }
 
+// several tells whether there may be several images.
+func (l *Lists) several() bool { return l.All || len(l.Platforms) > 1 }
+
 // build builds for the platforms that are asked for.
-func (in *input) build(ctx context.Context, e engine, o Options) (Result, error) {
+func (in *input) build(ctx context.Context, e engine, o Options) (result Result, err error) {
+	if o.Lists.All {
+		if o.Lists.Platforms, err = in.commonPlatforms(ctx, e, o); err != nil {
+			return Result{}, err
+		}
+	}
 	if len(o.Lists.Platforms) > 1 {
 		return in.each(ctx, e, o)
 	}
 	if len(o.Lists.Platforms) == 1 {
 		o.Base.Platform = o.Lists.Platforms[0]
 	}
-	o, err := o.split()
-	if err != nil {
+	if o, err = o.split(); err != nil {
 		return Result{}, err
 	}
-	result, err := in.one(ctx, e, o)
+	result, err = in.one(ctx, e, o)
 	if err != nil || o.Lists.Manifest == "" {
 		return result, err
 	}
@@ -61,23 +73,31 @@ func (in *input) each(ctx context.Context, e engine, o Options) (result Result, 
 	var ids []string
 	for i, p := range o.Lists.Platforms {
 		one, err := o.forPlatform(p)
+		var built Result
 		if err == nil {
 			one.Exports = exports.forPlatform(p, i == len(o.Lists.Platforms)-1)
-			var built Result
-			if built, err = in.one(ctx, e, one); err == nil {
-				ids = append(ids, built.ID)
-				result.Images = append(result.Images, PlatformImage{Platform: p, ID: built.ID})
-				continue
-			}
+			built, err = in.one(ctx, e, one)
 		}
-		err = fmt.Errorf("[%s]: %w", p, err)
-		if !o.Layers { // else it is what the next build finds
-			err = errors.Join(err, e.Remove(context.WithoutCancel(ctx), slices.DeleteFunc(ids, func(id string) bool { return known[id] })))
+		if err != nil {
+			return Result{}, errors.Join(fmt.Errorf("[%s]: %w", p, err), discard(ctx, e, o, ids, known))
 		}
-		return Result{}, err
+		ids = append(ids, built.ID)
+		result.Images = append(result.Images, PlatformImage{Platform: p, ID: built.ID})
 	}
-	err = result.lists(e, o, ids)
+	err = result.lists(ctx, e, o, ids)
+	if len(o.Tags) > 0 && result.ID == "" && o.Lists.Manifest == "" { // no list of the store has them
+		err = errors.Join(err, discard(ctx, e, o, ids, known))
+	}
 	return result, err
+}
+
+// discard removes images that nothing refers to. With Layers, they are what the
+// next build finds.
+func discard(ctx context.Context, e engine, o Options, ids []string, known map[string]bool) error {
+	if o.Layers {
+		return nil
+	}
+	return e.Remove(context.WithoutCancel(ctx), slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return known[id] }))
 }
 
 // forPlatform are the options of one of several builds.
@@ -102,7 +122,7 @@ func (o Options) split() (Options, error) {
 }
 
 // lists puts the images into the lists that are to have them.
-func (r *Result) lists(e engine, o Options, ids []string) (err error) {
+func (r *Result) lists(ctx context.Context, e engine, o Options, ids []string) (err error) {
 	if o.Lists.Manifest != "" {
 		if _, err := e.AddToList(o.Lists.Manifest, ids, builder.AddToListOptions{Renew: true}); err != nil {
 			return err
@@ -111,7 +131,7 @@ func (r *Result) lists(e engine, o Options, ids []string) (err error) {
 	if len(o.Tags) == 0 {
 		return nil
 	}
-	if r.ID, r.Names, err = e.MakeList(o.Tags, ids); err != nil {
+	if r.ID, r.Names, err = e.MakeList(ctx, o.Tags, ids, o.Commit); err != nil {
 		return err
 	}
 	out := printer{out: o.Output.Steps}

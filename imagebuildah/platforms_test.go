@@ -1,6 +1,7 @@
 package imagebuildah
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
-func (r *recorder) CheckList(list string, tags []string) error {
+func (r *recorder) CheckList(list string, tags []string, _ bool) error {
 	for _, tag := range tags {
 		if list == tag {
 			return errors.New("the same name")
@@ -27,9 +28,18 @@ func (r *recorder) AddToList(list string, images []string, o builder.AddToListOp
 	return r.nextID(), nil
 }
 
-func (r *recorder) MakeList(names, images []string) (string, []string, error) {
+func (r *recorder) MakeList(_ context.Context, names, images []string, _ builder.CommitOptions) (string, []string, error) {
 	r.logf("make list %s: %s", names, shortAll(images))
 	return r.nextID(), names, nil
+}
+
+// BasePlatforms takes what comes after "for-" in a name apart.
+func (r *recorder) BasePlatforms(_ context.Context, image string, _ builder.BaseOptions) ([]builder.Platform, error) {
+	_, list, ok := strings.Cut(image, "for-")
+	if !ok {
+		return nil, errors.New("didn't resolve to a manifest list")
+	}
+	return platforms(r.t, strings.Split(strings.ReplaceAll(list, ".", "/"), "_")...), nil
 }
 
 // CheckMachine knows a machine that has no programs for s390x.
@@ -187,5 +197,43 @@ func TestForeignProgramsAreFoundEarly(t *testing.T) {
 	}
 	if _, transcript, _, err := buildLists(t, "FROM foreign\nCOPY Dockerfile /\n", Options{}); err != nil {
 		t.Errorf("error %v:\n%s", err, transcript)
+	}
+}
+
+func TestCommonPlatforms(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ dockerfile, want, fails string }{
+		"one base":      {"FROM for-linux.arm64_linux.arm.v7\n", "linux/arm64 linux/arm/v7", ""},
+		"two":           {"FROM for-linux.s390x_linux.arm64_linux.386 AS a\nFROM for-linux.386_linux.arm64\nCOPY --from=a / /\n", "linux/arm64 linux/386", ""},
+		"unneeded":      {"FROM for-linux.s390x\nFROM for-linux.386\n", "linux/386", ""},
+		"own platform":  {"FROM --platform=$BUILDPLATFORM one AS a\nFROM for-linux.386\nCOPY --from=a / /\n", "linux/386", ""},
+		"target":        {"FROM --platform=$TARGETPLATFORM for-linux.386\n", "linux/386", ""},
+		"heading":       {"ARG B=for-linux.386\nFROM $B AS a\nFROM a\n", "linux/386", ""},
+		"in common":     {"FROM for-linux.s390x AS a\nFROM for-linux.386\nCOPY --from=a / /\n", "", "base images have no platforms in common"},
+		"scratch":       {"FROM scratch\n", "", "build uses no non-scratch base images"},
+		"not a list":    {"FROM base\n", "", "didn't resolve to a manifest list"},
+		"no Dockerfile": {"FROM\n", "", "FROM requires"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(test.dockerfile), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			in, err := openInput(t.Context(), Source{Context: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := Options{Args: map[string]string{}}
+			got, err := in.commonPlatforms(t.Context(), newRecorder(t), o)
+			var texts []string
+			for _, p := range got {
+				texts = append(texts, p.String())
+			}
+			if strings.Join(texts, " ") != test.want || (err == nil) != (test.fails == "") || err != nil && !strings.Contains(err.Error(), test.fails) {
+				t.Errorf("got %v, %v", texts, err)
+			}
+		})
 	}
 }

@@ -184,7 +184,6 @@ func (f *runningFlags) options() []*option {
 // refusedOfBuild are the flags whose machinery this version lacks.
 func refusedOfBuild() []refusal {
 	list := []refusal{
-		{name: "all-platforms", instead: "build each platform with --platform"},
 		{name: "cache-from", word: "REPOSITORY", instead: "leave it out; nothing is looked up"},
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
 		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},

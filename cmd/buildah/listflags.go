@@ -14,10 +14,12 @@ import (
 type listFlags struct {
 	manifest string
 	logSplit bool
+	all      bool
 }
 
 func (f *listFlags) options() []*option {
 	return []*option{
+		boolOption("all-platforms", &f.all, "build for every platform that all the base images are offered for"),
 		boolOption("logsplit", &f.logSplit, "with --logfile FILE, write the output of each platform to FILE_OS_ARCH"),
 		textOption("manifest", "LIST", &f.manifest, "add the images to this manifest list, which is made where it is missing"),
 	}
@@ -28,7 +30,7 @@ func (f *listFlags) check(r *resultFlags, platforms []string) error {
 	if f.logSplit && r.logFile == "" {
 		return usageError{text: "cannot use --logsplit without --logfile"}
 	}
-	if len(platforms) < 2 {
+	if len(platforms) < 2 && !f.all {
 		return nil
 	}
 	for _, file := range []struct{ what, name string }{
@@ -46,7 +48,10 @@ func (f *listFlags) check(r *resultFlags, platforms []string) error {
 
 // settle says for which platforms to build.
 func (f *listFlags) settle(p *platformFlags, o *imagebuildah.Options) (err error) {
-	o.Lists.Manifest = f.manifest
+	o.Lists.Manifest, o.Lists.All = f.manifest, f.all
+	if f.all {
+		return nil
+	}
 	if o.Lists.Platforms, err = p.all(); err != nil || len(o.Lists.Platforms) > 1 {
 		return err
 	}

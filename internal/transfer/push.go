@@ -84,44 +84,54 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 	if err != nil {
 		return Pushed{}, err
 	}
-	sys, err := c.pushContext(o)
+	j, done, err := c.newPush(ctx, ref, o)
 	if err != nil {
 		return Pushed{}, err
 	}
-	if sys, err = c.permit(sys, ref); err != nil {
+	defer done()
+	if j.src, err = c.pushSource(img.ID, o); err != nil {
 		return Pushed{}, err
+	}
+	return j.run(ctx)
+}
+
+// newPush prepares everything but the source. The caller calls done.
+func (c *Client) newPush(ctx context.Context, dest types.ImageReference, o PushOptions) (j *pushJob, done func(), err error) {
+	sys, err := c.pushContext(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if sys, err = c.permit(sys, dest); err != nil {
+		return nil, nil, err
+	}
+	opts, err := c.copyOptions(o, sys)
+	if err != nil {
+		return nil, nil, err
+	}
+	policy, err := pushPolicy(sys)
+	if err != nil {
+		return nil, nil, err
 	}
 	temp, remove, err := c.tempDir(ctx)
 	if err != nil {
-		return Pushed{}, err
+		return nil, nil, errors.Join(err, policy.Destroy())
 	}
-	defer remove()
 	sys.BigFilesTemporaryDir = temp
-	policy, err := pushPolicy(sys)
-	if err != nil {
-		return Pushed{}, err
-	}
-	defer func() { _ = policy.Destroy() }()
-	opts, err := c.copyOptions(o, sys)
-	if err != nil {
-		return Pushed{}, err
-	}
-	src, err := c.pushSource(img.ID, o)
-	if err != nil {
-		return Pushed{}, err
-	}
-	defer removeHalf(ref, &err)()
-	j := pushJob{c: c, o: o, src: src, dest: ref, policy: policy, opts: opts}
-	var data []byte
-	err = c.retry(ctx, o.Registry, func() error {
-		data, err = j.copy(ctx)
+	return &pushJob{c: c, o: o, dest: dest, policy: policy, opts: opts}, func() { remove(); _ = policy.Destroy() }, nil
+}
+
+// run copies until it succeeds, or there is no use in trying again.
+func (j *pushJob) run(ctx context.Context) (p Pushed, err error) {
+	defer removeHalf(j.dest, &err)()
+	err = j.c.retry(ctx, j.o.Registry, func() error {
+		p.Manifest, err = j.copy(ctx)
 		return err
 	})
 	if err != nil {
-		return Pushed{}, c.explain(ref, err)
+		return Pushed{}, j.c.explain(j.dest, err)
 	}
-	d, err := manifest.Digest(data)
-	return Pushed{Manifest: data, ManifestDigest: d}, err
+	p.ManifestDigest, err = manifest.Digest(p.Manifest)
+	return p, err
 }
 
 // pushJob is one call of Push.
