@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
 	"github.com/projectatomic/buildah/builder"
@@ -106,7 +107,8 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err e
 	return f.result.tell(logs.only(out), result)
 }
 
-// buildStreams are where a build writes: the caller's streams, or a log file for both.
+// buildStreams are where a build writes: the caller's streams, or a log file for both
+// and for warnings.
 func (p *program) buildStreams(logFile string) (out, errs io.Writer, done func(), err error) {
 	if logFile == "" {
 		return p.stdout, p.stderr, func() {}, nil
@@ -115,7 +117,8 @@ func (p *program) buildStreams(logFile string) (out, errs io.Writer, done func()
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("opening the log file: %w", err)
 	}
-	return f, f, func() { f.Close() }, nil
+	logrus.SetOutput(f)
+	return f, f, func() { logrus.SetOutput(p.stderr); f.Close() }, nil
 }
 
 // tell writes the ID of the result to where it is wanted.
