@@ -44,6 +44,9 @@ func (in *input) one(ctx context.Context, e engine, o Options) (Result, error) {
 	if b.report.strict != nil {
 		return Result{}, b.report.strict
 	}
+	if err := b.checkSources(); err != nil {
+		return Result{}, err
+	}
 	return b.all(ctx)
 }
 
@@ -179,7 +182,7 @@ func (b *build) lend(ctx context.Context, name string, before int) (*copier.Root
 	if root, ok := b.lent[key]; ok {
 		return root, nil
 	}
-	ws, err := b.lender(ctx, name, at)
+	ws, err := b.lender(ctx, name, at, before)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +196,7 @@ func (b *build) lend(ctx context.Context, name string, before int) (*copier.Root
 }
 
 // lender is the workspace whose root is lent.
-func (b *build) lender(ctx context.Context, name string, at int) (workspace, error) {
+func (b *build) lender(ctx context.Context, name string, at, before int) (workspace, error) {
 	if at != none {
 		if err := b.ensure(ctx, at); err != nil {
 			return nil, err
@@ -205,7 +208,7 @@ func (b *build) lender(ctx context.Context, name string, at int) (workspace, err
 		if errors.Is(err, sourcepolicy.ErrDenied) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("no stage or image found with that name: %w", err)
+		return nil, fmt.Errorf("no stage or image found with that name: %w%s", err, b.plan.missing(name, before))
 	}
 	return b.engine.Start(st, builder.FromOptions{Owned: true}, origin{image: name}), nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/contexts"
@@ -56,6 +57,7 @@ func transcript(t *testing.T, text string, o Options) (*recorder, error) {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	furnish(t, dir, text)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := newRecorder(t)
@@ -78,6 +80,34 @@ func transcript(t *testing.T, text string, o Options) (*recorder, error) {
 		t.Errorf("left behind: %v", r.open)
 	}
 	return r, err
+}
+
+// furnish makes the files of a context that a Dockerfile copies, but those whose
+// names say that they are missing.
+func furnish(t *testing.T, dir, text string) {
+	t.Helper()
+	list, _ := parseFile("Dockerfile", []byte(text))
+	for _, in := range list {
+		var sources []string
+		switch c := in.cmd.(type) {
+		case *instructions.CopyCommand:
+			sources = c.SourcePaths
+		case *instructions.AddCommand:
+			sources = c.SourcePaths
+		}
+		for _, name := range sources {
+			file := filepath.Join(dir, filepath.Join("/", name))
+			if strings.Contains(name, "missing") || file == dir {
+				continue
+			}
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // option sets one option by its flag, as far as the transcripts need them.

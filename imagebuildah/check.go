@@ -90,6 +90,15 @@ func (in *instruction) check() error {
 		if !variable(c.Signal) {
 			return blame(c.Signal, checkSignal(c.Signal))
 		}
+	case *instructions.ExposeCommand:
+		for _, port := range c.Ports {
+			if variable(port) {
+				continue
+			}
+			if err := checkPort(port); err != nil {
+				return err
+			}
+		}
 	case *instructions.OnbuildCommand:
 		return checkTrigger(c.Expression)
 	}
@@ -136,6 +145,9 @@ func checkCopy(c *instructions.CopyCommand) error {
 			return blame(s, fmt.Errorf("%q: source can't be a URL for COPY", contexts.Redact(s)))
 		}
 	}
+	if err := checkExcludes(c.ExcludePatterns); err != nil {
+		return err
+	}
 	return checkMode(c.Chmod)
 }
 
@@ -147,6 +159,9 @@ func checkAdd(c *instructions.AddCommand) error {
 		if err := checkRemote(s, c.Checksum); err != nil {
 			return err
 		}
+	}
+	if err := checkExcludes(c.ExcludePatterns); err != nil {
+		return err
 	}
 	return checkMode(c.Chmod)
 }

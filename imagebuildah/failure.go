@@ -16,7 +16,7 @@ import (
 // fail is the error of a step. The working container is kept where that was asked
 // for, so that somebody can look at what the step has left.
 func (r *stageRun) fail(ctx context.Context, in *instruction, err error) error {
-	e := &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.placeOf(err), Output: r.last.lines()}
+	e := &StepError{Step: in.shown(), Err: err, place: in.placeOf(err), Output: r.last.lines()}
 	if !r.o.KeepFailed || ctx.Err() != nil {
 		return e
 	}

@@ -38,7 +38,7 @@ func (r *stageRun) checkMachine(ctx context.Context) error {
 	}
 	in := r.steps[at]
 	err = &builder.StartError{Command: in.text(), Reason: err.Error()}
-	return &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.placeOf(err), early: true}
+	return &StepError{Step: in.shown(), Err: err, place: in.placeOf(err), early: true}
 }
 
 // runsAnyway tells that a base says it is for another machine, and yet its shell is

@@ -17,6 +17,9 @@ type mount struct {
 func parseMount(text string) (mount, error) {
 	m, err := mountflag.ParseMount(text, mountflag.Context{Workdir: "/workdir", Rooted: true})
 	var field *mountflag.FieldError
+	if errors.As(err, &field) && field.Word == "" {
+		return mount{}, errors.New("invalid mount option: there is none between two commas, or at the end")
+	}
 	if errors.As(err, &field) { // the rest of the mount stands around it
 		return mount{}, blame(field.Word, field)
 	}

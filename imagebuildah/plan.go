@@ -36,6 +36,7 @@ type stage struct {
 
 // plan is what is to be built, in order.
 type plan struct {
+	doubts []doubt
 	stages []*stage // up to the target
 	outer  map[string]string
 	given  *given
@@ -313,7 +314,7 @@ func (p *plan) depend() {
 	for i, s := range p.stages {
 		// What an ARG that is never run asks for is not asked for.
 		sc := newScope(&given{values: p.given.values, used: map[string]bool{}}, p.outer)
-		var env []string
+		env := startEnv(s)
 		if s.base != none {
 			sc, env = scopes[s.base].clone(), slices.Clone(envs[s.base])
 			s.needs = append(s.needs, s.base)
@@ -361,6 +362,7 @@ func (p *plan) references(in *instruction, vars *variables, sc *scope, before in
 	}
 	cmd, err := in.expanded(*vars)
 	if err != nil {
+		p.doubts = append(p.doubts, doubt{in: in, stage: before, err: err})
 		return nil
 	}
 	var names []string

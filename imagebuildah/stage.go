@@ -65,7 +65,7 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 			author = r.ws.Image().OCI.Author // a commit's own entry has that of the image
 		}
 		if result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last); err != nil {
-			return nil, &StepError{Step: in.verb() + in.text()[len(in.node.Value):], Err: err, place: in.placeOf(err)}
+			return nil, &StepError{Step: in.shown(), Err: err, place: in.placeOf(err)}
 		}
 		measured()
 	}
@@ -123,7 +123,7 @@ func (r *stageRun) baseImage(ctx context.Context) (builder.State, error) {
 		return st, err // nothing was going to be created
 	}
 	if err != nil {
-		return st, fmt.Errorf("creating build container: %w", err)
+		return st, fmt.Errorf("creating build container: %w%s", err, r.plan.missing(r.stage.image, r.stage.index))
 	}
 	return st, nil
 }

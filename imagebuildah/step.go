@@ -173,8 +173,8 @@ func (r *stageRun) command(c instructions.ShellDependantCmdLine) []string {
 // expose adds ports; tcp is the protocol of those that say none.
 func expose(img *imageconfig.Image, ports []string) error {
 	for _, port := range ports {
-		if port == "" {
-			return fmt.Errorf("EXPOSE with an empty port")
+		if err := checkPort(port); err != nil {
+			return err
 		}
 		if !strings.Contains(port, "/") {
 			port += "/tcp"

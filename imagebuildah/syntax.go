@@ -171,14 +171,20 @@ func (in *instruction) badValue(value string) error {
 	return fmt.Errorf("%s: invalid value %q", in.verb(), value)
 }
 
-// unnamed is the first word that is a value without a name.
+// unnamed is the first word that is a value without a name. ENV has three nodes
+// for a word: name, value and what is between them.
 func (in *instruction) unnamed() string {
 	for n := in.node.Next; n != nil; n = n.Next {
 		switch {
-		case strings.HasPrefix(n.Value, "="):
+		case in.verb() == "ARG" && strings.HasPrefix(n.Value, "="):
 			return n.Value
-		case n.Value == "" && n.Next != nil:
-			return "=" + n.Next.Value
+		case in.verb() == "ARG":
+		case n.Next == nil || n.Next.Next == nil:
+			return ""
+		case n.Value == "":
+			return n.Next.Next.Value + n.Next.Value
+		default:
+			n = n.Next.Next
 		}
 	}
 	return ""

@@ -4,4 +4,4 @@ RUN a
 FROM base
 ENV A=1
 COPY --from=a /x /y
-COPY missing /x
+COPY ${X:-missing} /x

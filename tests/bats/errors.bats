@@ -135,6 +135,42 @@ load helpers
   store_is_clean
 }
 
+@test "errors: what a later step copies and cannot find costs no work" {
+  base busybox
+  echo there >"$T/context/there"
+  try() { # STEP WORDS
+    printf 'FROM docker.io/library/busybox AS first\nRUN echo must-not-run\n%s\n' "$1" >"$T/context/Dockerfile"
+    buildah 125 bud --isolation chroot "$T/context"
+    says "$2"
+    says "^^^"
+    [[ "$output" != *must-not-run* ]]
+    one_line_error
+    store_is_clean
+  }
+  try 'COPY there missing /x/' 'building at STEP "COPY there missing /x/": looking at "missing" below'
+  try 'COPY there missing /x/' "no such file or directory"
+  try 'COPY there missing /x/' "Dockerfile:3:12"
+  try 'COPY --from=100 there /x' "no stage or image found with that name"
+  try 'EXPOSE 80/udpp' 'did you mean "udp"?'
+  # A file that an earlier step may make is only looked for when it is needed.
+  printf 'FROM docker.io/library/busybox\nRUN --mount=type=bind,target=/c,rw echo ran\nCOPY missing /\n' >"$T/context/Dockerfile"
+  buildah 125 bud --isolation chroot "$T/context"
+  says ran
+  says "no such file or directory"
+}
+
+@test "errors: a stage that does not come before, or is misspelt" {
+  base busybox
+  printf 'FROM docker.io/library/busybox AS tools\nFROM docker.io/library/busybox\nCOPY --from=tolls /bin /x\n' >"$T/context/Dockerfile"
+  buildah 125 bud --pull=never "$T/context"
+  says 'did you mean "tools"?'
+  one_line_error
+  printf 'FROM docker.io/library/busybox\nCOPY --from=tools /bin /x\nFROM docker.io/library/busybox AS tools\n' >"$T/context/Dockerfile"
+  buildah 125 bud --pull=never --skip-unused-stages=false "$T/context"
+  says "the stage of that name does not come before"
+  one_line_error
+}
+
 @test "errors: a file system without space leaves nothing behind" {
   truncate -s 48M "$T/disk"
   mkfs.ext4 -q "$T/disk"
