@@ -100,7 +100,7 @@ D
   dockerfile <<<'FROM scratch
 LABEL a=b'
   buildah build --logfile "$T/log" --logsplit --platform linux/arm64,linux/arm/v6,linux/arm/v7 -t app "$T/context"
-  is "$output$errors" ""
+  is "$output$(cat "$T/stderr")" ""
   is "$(cat "$T/log")" "Successfully tagged localhost/app:latest"
   head -1 "$T/log_linux_arm64" | grep -F '[linux/arm64] STEP 1/2: FROM scratch'
   head -1 "$T/log_linux_arm" | grep -F '[linux/arm/v6] STEP 1/2: FROM scratch'
