@@ -247,7 +247,10 @@ func (x *execution) makeTargets(s *specsSpec) error {
 	if stubs != nil {
 		x.undo = append(x.undo, stubs.Clean)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return x.subscriptionTargets(s.Mounts, dir)
 }
 
 // containerRoot is the owner, on disk, of what belongs to root in the container.

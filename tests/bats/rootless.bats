@@ -153,3 +153,22 @@ layers() {
   is "$output" $'x\ngone'
   is "$errors" ""
 }
+
+@test "rootless: secrets and agents, in memory only" {
+  needs ssh-keygen
+  mine '
+base
+mkdir ctx; printf "sesame-open" >secret; ssh-keygen -q -t ed25519 -N "" -f key
+cat >ctx/Dockerfile <<DOCKERFILE
+FROM docker.io/library/busybox
+RUN --mount=type=secret,id=s,uid=7,mode=0440 --mount=type=secret,id=s,env=S --mount=type=ssh,required stat -c "%a %u" /run/secrets/s && echo "\${#S} \$SSH_AUTH_SOCK" && test -S "\$SSH_AUTH_SOCK"
+RUN --mount=type=bind,rw,target=/ctx echo new >/ctx/new
+RUN --mount=type=bind,target=/ctx cat /ctx/new && test ! -e /run/secrets
+DOCKERFILE
+for isolation in rootless chroot; do
+  buildah build --isolation $isolation --secret id=s,src=secret --ssh default=key ctx
+done
+test ! -e ctx/new
+! grep -rlaF sesame-open root run tmp'
+  says "440 7"; says "11 /run/buildkit/ssh_agent.0"; says new
+}

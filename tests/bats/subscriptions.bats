@@ -52,3 +52,17 @@ subscribed() {
   rm "$T/mounts.conf"
   buildah run "$ctr" true; says "no such file"
 }
+
+@test "subscriptions: a secret in one of them leaves nothing there" {
+  mkdir -p "$T/all"; echo rhsm >"$T/all/rhsm"; echo sesame >"$T/secret"
+  echo "$T/all:/run/secrets" >"$T/mounts.conf"
+  base busybox
+  buildah --default-mounts-file "$T/mounts.conf" from --name c docker.io/library/busybox
+  for isolation in oci chroot; do
+    buildah run --isolation "$isolation" --secret "id=k,src=$T/secret" --mount type=secret,id=k --mount type=secret,id=k,dst=/run/secrets/a/b/c \
+      c sh -c 'cat /run/secrets/k /run/secrets/a/b/c /run/secrets/rhsm'
+    is "$output" $'sesame\nsesame\nrhsm'
+    buildah run --isolation "$isolation" c ls -A /run/secrets
+    is "$output" rhsm
+  done
+}
