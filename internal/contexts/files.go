@@ -176,7 +176,7 @@ func (c *Context) IgnoreFile(explicit string, files []string, cwd string) (File,
 			continue
 		}
 		for _, suffix := range []string{".dockerignore", ".containerignore"} {
-			f, err := readIgnore(name+suffix, c.Dir)
+			f, err := c.readBeside(name + suffix)
 			if err == nil || !isMissing(err) {
 				return f, err
 			}
@@ -199,6 +199,29 @@ func (c *Context) IgnoreFile(explicit string, files []string, cwd string) (File,
 		return File{Name: full, Path: full, Data: data}, nil
 	}
 	return File{}, nil
+}
+
+// readBeside reads the ignore file of a Dockerfile. In a context that was fetched,
+// it is looked up as all else there; a local one may have links to wherever.
+func (c *Context) readBeside(name string) (File, error) {
+	inside, err := filepath.Rel(c.Dir, name)
+	if !filepath.IsAbs(name) {
+		inside, err = name, nil
+	}
+	if c.temp == "" || err != nil || !filepath.IsLocal(inside) {
+		return readIgnore(name, c.Dir)
+	}
+	root, err := copier.OpenRoot(c.Dir)
+	if err != nil {
+		return File{}, fmt.Errorf("opening the build context: %w", err)
+	}
+	defer root.Close()
+	data, err := root.ReadFile(inside, fileLimit)
+	if err != nil {
+		return File{}, fmt.Errorf("reading the ignore file: %w", err)
+	}
+	full := filepath.Join(c.Dir, inside)
+	return File{Name: full, Path: full, Data: data}, nil
 }
 
 // readIgnore reads an ignore file beside a Dockerfile or of the user's choice.

@@ -29,7 +29,9 @@ func (c *Context) preprocessed(ctx context.Context, f File, o Options) (File, er
 	if err != nil {
 		return File{}, fmt.Errorf("reading %q: .in support requires cpp to be installed", f.Name)
 	}
+	included, flags := c.watch()
 	args := append([]string{"-E", "-iquote", c.Dir, "-traditional", "-undef", "-"}, o.CPPFlags...)
+	args = append(args, flags...)
 	cmd := exec.CommandContext(ctx, program, args...)
 	var out, said bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(f.Data), &out, &said
@@ -40,6 +42,11 @@ func (c *Context) preprocessed(ctx context.Context, f File, o Options) (File, er
 		return File{}, context.Cause(ctx)
 	case err != nil && !errors.As(err, &exit):
 		return File{}, fmt.Errorf("preprocessing %q: %w", f.Name, err)
+	}
+	if outside := included.check(c); outside != nil { // before anything of it is shown
+		return File{}, fmt.Errorf("preprocessing %q: %w", f.Name, outside)
+	}
+	switch {
 	case err != nil && out.Len() == 0:
 		return File{}, &PreprocessError{File: f.Name, Status: exit.ExitCode(), Said: strings.Join(strings.Fields(said.String()), " ")}
 	case err != nil && o.Warn != nil:
