@@ -32,9 +32,17 @@ func (x *execution) security() (spec.Security, error) {
 	}
 	return spec.Security{
 		Capabilities: caps, Held: heldCapabilities(), Seccomp: filter, NoNewPrivileges: common.NoNewPrivileges,
-		AppArmor: common.ApparmorProfile, ProcessLabel: x.record.ProcessLabel, MountLabel: x.record.MountLabel,
+		AppArmor: appArmorProfile(common.ApparmorProfile), ProcessLabel: x.record.ProcessLabel, MountLabel: x.record.MountLabel,
 		Insecure: x.o.Security.Insecure,
 	}, nil
+}
+
+// appArmorProfile is the profile for a runtime, which takes no word for none.
+func appArmorProfile(name string) string {
+	if name == "unconfined" {
+		return ""
+	}
+	return name
 }
 
 // heldCapabilities is what this process can hand on; nil means everything.

@@ -28,6 +28,7 @@ type stageRun struct {
 	machine builder.Platform // of the programs of the base
 	steps   []*instruction
 	pending []builder.History // of steps since the last commit
+	told    []builder.History // of all steps so far
 	final   bool
 	last    *tail // of what the latest RUN wrote
 	cmdSet  bool  // CMD was seen: ENTRYPOINT leaves it
@@ -260,7 +261,7 @@ func (r *stageRun) settle(ctx context.Context, entry builder.History, last bool)
 	}
 	wanted := r.o.Layers && (last || r.ws.Changed()) || last && (r.stage.isBase || r.o.Stages.Save)
 	if !wanted {
-		r.pending = append(r.pending, entry)
+		r.pending, r.told = append(r.pending, entry), append(r.told, entry)
 		return builder.Committed{}, r.preview()
 	}
 	temporary := !r.o.Layers && !r.o.Stages.Save
@@ -324,6 +325,10 @@ func (r *stageRun) commitFinal(ctx context.Context, entry builder.History) (done
 // commit makes an image; entry is the history of the step that it is for.
 func (r *stageRun) commit(ctx context.Context, dest string, entry builder.History, o builder.CommitOptions) (builder.Committed, error) {
 	o.Pending = r.pending
+	if o.Squash {
+		o.Pending = r.told // also those that images on the way have got
+	}
+	r.told = append(r.told, entry)
 	if r.ws.Changed() || o.Squash {
 		o.CreatedBy = entry.CreatedBy
 	} else if entry.CreatedBy != "" {

@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/docker/go-units"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/containersconf"
+	"github.com/projectatomic/buildah/internal/spec"
 )
 
 // creation is the group of flags about how commands will run in a new container.
@@ -104,7 +106,8 @@ func (f *creation) settle(p *program, conf containersconf.Config) (builder.Execu
 	if !f.asked.ulimits {
 		c.Ulimit = conf.DefaultUlimits
 	}
-	if err := errors.Join(checkHosts(c.AddHost), f.checkDNS(), checkShm(c.ShmSize), checkUlimits(c.Ulimit)); err != nil {
+	_, capErr := spec.Capabilities(conf.DefaultCapabilities, f.capAdd, f.capDrop)
+	if err := errors.Join(checkHosts(c.AddHost), f.checkDNS(), checkShm(c.ShmSize), checkUlimits(c.Ulimit), checkGroups(f.groupAdd), capErr); err != nil {
 		return builder.Execution{}, usageError{cause: err}
 	}
 	if err := securityOptions(&c, f.securityOpts); err != nil {
@@ -173,6 +176,19 @@ func checkShm(size string) error {
 	}
 	if _, err := units.FromHumanSize(size); err != nil {
 		return fmt.Errorf("invalid --shm-size: %w", err)
+	}
+	return nil
+}
+
+// checkGroups checks numbers of groups, or the word for those of the caller.
+func checkGroups(groups []string) error {
+	for _, g := range groups {
+		if g == "keep-groups" && len(groups) > 1 {
+			return fmt.Errorf("invalid --group-add: %q is not allowed with any other", g)
+		}
+		if _, err := strconv.ParseUint(g, 10, 32); err != nil && g != "keep-groups" {
+			return fmt.Errorf("invalid --group-add %q: it is the number of a group, or keep-groups", g)
+		}
 	}
 	return nil
 }
