@@ -1,7 +1,8 @@
 """An entry of the corpus: a directory with a Dockerfile and the files of its context.
 
 Three names at the top of it are not part of the context:
-  args      one build a line, as flags; without it one build without flags
+  args      one build a line, as flags; without it one build without flags.
+            What follows " // " is for our binary alone; {site} is an HTTP server of all contexts
   prepare   a script that makes in the context what git cannot keep
   expected  what our image holds, for an entry that the other builder cannot build
 """
@@ -14,6 +15,7 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEFAULT_BUILDS = [""]
 OURS_ALONE = ["args", "prepare", "expected"]
 FIXED_TIME = 1600000000
+SITE = ""  # set when there is a server
 
 
 class Entry:
@@ -60,5 +62,6 @@ def all_entries():
     return [Entry(n) for n in sorted(names) if {"Dockerfile", "Containerfile"} & set(os.listdir(os.path.join(HERE, n)))]
 
 
-def words(flags):
-    return shlex.split(flags)
+def words(flags, builder):
+    common, _, ours = flags.partition(" // ") if not flags.startswith("// ") else ("", "", flags[3:])
+    return shlex.split((common + " " + ours if builder == "ours" else common).replace("{site}", SITE))

@@ -25,7 +25,6 @@ def section(flags, image):
     for path, about in files.items():
         if about["time"] == str(BASE_TIME):
             continue
-        about["digest"] = about.get("digest", "")[:16]
         lines.append(f"{path}: " + ", ".join(f"{k} {v}" for k, v in about.items() if v))
     return "\n".join(lines) + "\n"
 

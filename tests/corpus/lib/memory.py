@@ -10,14 +10,16 @@ class Memory:
     """Descriptions of images by all that they come from: the context, the flags, the base images, the binary."""
 
     def __init__(self, directory, builder):
-        self.directory = directory
+        self.directory, self.used = directory, set()
         status = os.stat(builder.binary)
         bases = sorted((record["names"], record["id"]) for record in store.read(builder.root, "images") if record.get("names"))
         self.given = json.dumps([status.st_size, int(status.st_mtime), builder.extra, bases, sources()])
 
     def recall(self, context, flags, make):
         """The description of a build, which is only made when it is not known."""
-        path = os.path.join(self.directory, fingerprint(context, self.given + flags))
+        name = fingerprint(context, self.given + flags)
+        self.used.add(name)
+        path = os.path.join(self.directory, name)
         try:
             with open(path) as f:
                 return json.load(f)
@@ -29,6 +31,11 @@ class Memory:
             json.dump(fields, f)
         os.rename(part, path)
         return fields
+
+    def forget(self):
+        """Removes what nothing asked for in a run of all entries."""
+        for name in set(os.listdir(self.directory)) - self.used:
+            os.remove(os.path.join(self.directory, name))
 
 
 def sources():
