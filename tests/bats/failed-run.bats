@@ -21,7 +21,7 @@ RUN touch /partial; \
 D
   buildah 23 bud "$T/context"
   says 'Error: building at STEP "RUN touch /partial;     exit 23": while running runtime: exit status 23'
-  says '>>> 2 | RUN touch /partial;'
+  says '> 2 | RUN touch /partial;'
   one_line_error
   is "$(hint)" 'look inside after --debug-on-failure, which keeps the container for `buildah run CONTAINER sh`'
   store_is_clean
