@@ -21,6 +21,7 @@ type CommitOptions struct {
 	Format Format // "" means the container's own
 	// OnlyLinked leaves out what changed in the container: only its linked layers count.
 	OnlyLinked bool
+	OmitEmpty  bool // without changes of files, no layer is made
 	Squash     bool // one layer holds everything; the base's history is dropped
 	Remove     bool // delete the container after success
 	Times      Times
@@ -189,6 +190,9 @@ func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+	if o.OmitEmpty && !o.Squash && len(o.AddFiles) == 0 && layer.Empty() {
+		return st, errors.Join(b.engine.Store.DropLayer(layer.ID), b.pushLinked(ctx, &st, o))
+	}
 	b.engine.hintSlow(layer)
 	st.push(layer, o.Squash)
 	if err := b.pushMore(ctx, &st, o); err != nil {
@@ -253,6 +257,9 @@ func (b *Builder) assembly(st State, o CommitOptions) assembly {
 	a.layerEntry = &History{
 		CreatedBy: firstNonEmpty(o.CreatedBy, b.record.CreatedBy, b.image.ShellText()),
 		Author:    b.image.OCI.Author, Comment: firstNonEmpty(o.Comment, b.record.HistoryComment),
+	}
+	if len(st.Image.OCI.RootFS.DiffIDs) == len(b.image.OCI.RootFS.DiffIDs)+len(a.linked) && !o.Squash {
+		a.pending, a.layerEntry = append(a.pending, *a.layerEntry), nil
 	}
 	return a
 }

@@ -29,6 +29,8 @@ type FromOptions struct {
 	Owned bool
 	// Cwd is what relative sources of the triggers COPY and ADD count from.
 	Cwd string
+	// DropOnBuild forgets the image's ONBUILD instructions instead of replaying them.
+	DropOnBuild bool
 	// Step is told of each ONBUILD trigger before it runs; nil drops it.
 	Step func(n int, text string)
 }
@@ -43,6 +45,10 @@ func From(ctx context.Context, e *Engine, image string, o FromOptions) (*Builder
 	b, err := e.Start(ctx, st, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.DropOnBuild {
+		b.image.ClearOnBuild()
+		return b, b.Save()
 	}
 	if err := b.runTriggers(ctx, o); err != nil {
 		return nil, err

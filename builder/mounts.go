@@ -213,7 +213,7 @@ func (m *mounting) sourceRoot(ctx context.Context, from string) (*copier.Root, e
 		if root, ok := m.o.Mounts.Roots[from]; ok {
 			return root, nil
 		}
-		return m.lendImage(ctx, from)
+		return m.lend(ctx, from)
 	case m.o.Mounts.Context != nil:
 		return m.o.Mounts.Context, nil
 	case m.o.Mounts.ContextDir == "":
@@ -227,14 +227,9 @@ func (m *mounting) sourceRoot(ctx context.Context, from string) (*copier.Root, e
 	return root, nil
 }
 
-// lendImage mounts an image of the store for the time of the run.
-func (m *mounting) lendImage(ctx context.Context, image string) (*copier.Root, error) {
-	lent, err := m.engine.lend(ctx, image, BaseOptions{})
-	if err != nil {
-		return nil, err
-	}
-	m.undo = append(m.undo, func() error { return lent.Delete(context.WithoutCancel(ctx)) })
-	root, done, err := lent.Lend(ctx)
+// lend opens the root of a container or of an image for the time of the run.
+func (m *mounting) lend(ctx context.Context, from string) (*copier.Root, error) {
+	root, done, err := m.engine.openRoot(ctx, from, BaseOptions{})
 	if err != nil {
 		return nil, err
 	}

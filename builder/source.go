@@ -50,11 +50,15 @@ func joinKeepingDot(dir, path string) string {
 // openFrom opens the root of another container or of an image. An image is
 // mounted through a container that nobody else sees and that goes with done.
 func (a *adding) openFrom(ctx context.Context) (*copier.Root, func(), error) {
-	from := a.o.Source.From
-	other, err := Open(a.engine, from)
+	return a.engine.openRoot(ctx, a.o.Source.From, a.o.Source.Base)
+}
+
+// openRoot opens the root of a container, or else of an image.
+func (e *Engine) openRoot(ctx context.Context, from string, o BaseOptions) (*copier.Root, func(), error) {
+	other, err := Open(e, from)
 	temporary := errors.Is(err, ErrNotFound)
 	if temporary {
-		other, err = a.engine.lend(ctx, from, a.o.Source.Base)
+		other, err = e.lend(ctx, from, o)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the source %q: %w", from, err)
@@ -70,7 +74,7 @@ func (a *adding) openFrom(ctx context.Context) (*copier.Root, func(), error) {
 		done()
 		if temporary {
 			if err := other.Delete(context.WithoutCancel(ctx)); err != nil {
-				a.engine.warn("removing the temporary container of %q: %v", from, err)
+				e.warn("removing the temporary container of %q: %v", from, err)
 			}
 		}
 	}, nil

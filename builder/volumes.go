@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,9 +18,6 @@ import (
 // makeImageVolumes makes the image's VOLUME paths where they are missing; they stay.
 func (x *execution) makeImageVolumes() error {
 	for volume := range x.image.OCI.Config.Volumes {
-		if !path.IsAbs(volume) {
-			continue
-		}
 		if _, err := x.root.Stat(volume); err == nil {
 			continue // it may be a file, such as /etc/hosts
 		}

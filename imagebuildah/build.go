@@ -20,10 +20,7 @@ func Build(ctx context.Context, e *builder.Engine, o Options) (Result, error) {
 
 // run reads, plans and builds.
 func run(ctx context.Context, e engine, o Options) (result Result, err error) {
-	if err := o.normalize(); err != nil {
-		return Result{}, err
-	}
-	if err := errors.Join(e.CheckNames(o.Tags), e.CheckList(o.Lists.Manifest, o.Tags, o.Lists.several())); err != nil {
+	if err := o.ready(e); err != nil {
 		return Result{}, err
 	}
 	in, err := openInput(ctx, o.Source)
@@ -32,6 +29,14 @@ func run(ctx context.Context, e engine, o Options) (result Result, err error) {
 	}
 	defer func() { err = errors.Join(err, in.close()) }()
 	return in.build(ctx, e, o)
+}
+
+// ready completes options, and finds mistakes in them before anything is fetched.
+func (o *Options) ready(e engine) error {
+	if err := o.normalize(); err != nil {
+		return err
+	}
+	return errors.Join(e.CheckNames(o.Tags), e.CheckList(o.Lists.Manifest, o.Tags, o.Lists.several()))
 }
 
 // one builds for one platform.
@@ -210,5 +215,5 @@ func (b *build) lender(ctx context.Context, name string, at, before int) (worksp
 		}
 		return nil, fmt.Errorf("no stage or image found with that name: %w%s", err, b.plan.missing(name, before))
 	}
-	return b.engine.Start(st, builder.FromOptions{Owned: true}, origin{image: name}), nil
+	return b.engine.Start(st, builder.FromOptions{Owned: true}, origin{image: name, platform: b.o.Base.Platform}), nil
 }

@@ -39,7 +39,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// lines marks what the build prints, to tell it from what it does.
+// lines logs what the build prints.
 type lines struct{ r *recorder }
 
 func (l lines) Write(p []byte) (int, error) {
@@ -49,7 +49,7 @@ func (l lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// transcript builds a Dockerfile with a recorder and gives all that happened.
+// transcript builds a Dockerfile with a recorder.
 // A first line of the form "#! words" sets options.
 func transcript(t *testing.T, text string, o Options) (*recorder, error) {
 	t.Helper()
@@ -60,7 +60,7 @@ func transcript(t *testing.T, text string, o Options) (*recorder, error) {
 	furnish(t, dir, text)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	r := newRecorder(t)
+	r := newRecorder(t, o)
 	r.cancel = cancel
 	o.Source.Context = dir
 	if o.Source.Fetch.TempDir == "" {
@@ -70,11 +70,12 @@ func transcript(t *testing.T, text string, o Options) (*recorder, error) {
 		o.Output.Steps = lines{r}
 	}
 	o.Output.Warn = func(format string, args ...any) { r.logf("! "+format, args...) }
-	result, err := run(ctx, r, o)
+	result, err := r.run(ctx, o)
+	r.text = strings.ReplaceAll(r.text, dir, "DIR")
 	if err != nil {
 		r.logf("error %s", strings.ReplaceAll(err.Error(), dir, "DIR"))
 	} else {
-		r.logf("result %s %q", short(result.ID), result.Names)
+		r.logf("result %s %q", result.ID, result.Names)
 	}
 	if len(r.open) > 0 && !o.Keep {
 		t.Errorf("left behind: %v", r.open)
@@ -186,8 +187,13 @@ func TestTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, _ := transcript(t, string(text), wanted(t, string(text)))
-			golden(t, strings.TrimSuffix(file, ".dockerfile")+".golden", r.log.String())
+			r, err := transcript(t, string(text), wanted(t, string(text)))
+			name := strings.TrimSuffix(file, ".dockerfile")
+			golden(t, name+".golden", r.log.String())
+			if err == nil {
+				golden(t, name+".script", r.text)
+				checkScript(t, r.text)
+			}
 		})
 	}
 }
@@ -257,7 +263,7 @@ func TestSeveralFiles(t *testing.T) {
 		{[]string{"b"}, "error b:1:1: stage 1 requires a FROM instruction before ENV"},
 		{[]string{"d/Dockerfile"}, `leaves out ["x.o"]`},
 	} {
-		r := newRecorder(t)
+		r := newRecorder(t, Options{})
 		o := Options{Source: Source{Context: filepath.Join(dir, "d"), Files: c.files, Fetch: contexts.Options{Cwd: dir}}, Output: Output{Steps: lines{r}}}
 		if _, err := run(t.Context(), r, o); err != nil {
 			r.logf("error %v", err)

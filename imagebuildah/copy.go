@@ -140,8 +140,10 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 	if err != nil {
 		return err
 	}
-	if x.o.Selection.Exclude, err = matcher(patterns, ""); err != nil {
+	if m, err := matcher(patterns, ""); err != nil {
 		return err
+	} else if m != nil {
+		x.o.Selection.Exclude = m
 	}
 	var file string
 	if x.from == "" {
@@ -157,7 +159,10 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 		x.o.Source.Root, x.o.Source.KeepOwner = root, true
 		patterns, file = r.ignoredOf(x.from, patterns)
 	}
-	x.o.Selection.Ignore, err = matcher(patterns, file)
+	m, err := matcher(patterns, file)
+	if m != nil {
+		x.o.Selection.Ignore = &leftOut{Matcher: m, file: file, exclude: x.exclude}
+	}
 	return err
 }
 
@@ -171,8 +176,8 @@ func (r *stageRun) ignoredOf(from string, exclude []string) (patterns []string, 
 	return append(slices.Clone(c.ignored), exclude...), c.ignoring
 }
 
-// matcher compiles patterns; no pattern excludes anything where there are none.
-func matcher(patterns []string, file string) (copier.Excluder, error) {
+// matcher compiles patterns; it is nil where there are none.
+func matcher(patterns []string, file string) (*ignore.Matcher, error) {
 	if len(patterns) == 0 {
 		return nil, nil
 	}
@@ -182,4 +187,11 @@ func matcher(patterns []string, file string) (copier.Excluder, error) {
 	}
 	m.File = file
 	return m, nil
+}
+
+// leftOut is what is not copied, also as it was written.
+type leftOut struct {
+	*ignore.Matcher
+	file    string // of the patterns before those of --exclude
+	exclude []string
 }

@@ -67,22 +67,9 @@ func (e storeEngine) Images(_ context.Context) (map[string]bool, error) {
 }
 
 // Remove deletes unnamed images. The layers that other images have stay.
-func (e storeEngine) Remove(_ context.Context, ids []string) error {
-	var errs []error
-	for _, id := range ids {
-		img, err := e.Store.Image(id)
-		if err != nil || len(img.Names) > 0 {
-			continue // another command has removed it, or named it
-		}
-		err = e.Store.DeleteImage(id, true)
-		if errors.Is(err, builder.ErrInUse) {
-			continue // a container that is kept stands on it
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("removing intermediate image %q: %w", id, err))
-		}
-	}
-	return errors.Join(errs...)
+func (e storeEngine) Remove(ctx context.Context, ids []string) error {
+	_, err := e.RemoveIntermediate(ctx, ids)
+	return err
 }
 
 // session is a workspace in a store: a state, and a working container on it once
@@ -97,7 +84,7 @@ type session struct {
 }
 
 // Step is for those that write steps down.
-func (s *session) Step(string) {}
+func (s *session) Step(string, place) {}
 
 // Image is the live configuration.
 func (s *session) Image() *imageconfig.Image {

@@ -122,7 +122,9 @@ func (r *stageRun) argv(in *instruction, c *instructions.RunCommand) (argv []str
 }
 
 // scriptTarget is where a script is seen in the container.
-func scriptTarget(script string) string { return "/dev/pipes/" + filepath.Base(script) }
+func scriptTarget(script string) string { return scriptDir + filepath.Base(script) }
+
+const scriptDir = "/dev/pipes/"
 
 // writeScript puts a script into a directory of its own.
 func writeScript(temp, name, body string) (string, error) {

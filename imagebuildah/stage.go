@@ -55,7 +55,7 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 		}
 		measured = r.o.Output.measure()
 		r.out.line(stepLine(in))
-		r.ws.Step(stepLine(in))
+		r.ws.Step(stepLine(in), in.placeOf(nil))
 		last := i == len(r.steps)-1
 		author := r.ws.Image().OCI.Author // MAINTAINER is about what follows it
 		text, err := r.step(ctx, in, last)
@@ -101,7 +101,7 @@ func (r *stageRun) begin(ctx context.Context) error {
 	o := r.o.Container
 	o.Format, o.Base.Platform = r.o.Commit.Format, r.o.Base.Platform
 	o.Owned = !r.o.Keep || !r.o.Layers
-	r.ws = r.engine.Start(st, o, origin{stage: cmp.Or(s.name, fmt.Sprint(s.index)), image: s.image, text: s.from.text()})
+	r.ws = r.engine.Start(st, o, r.origin())
 	r.later(r.ws.Delete)
 	if n := s.context; n != nil && n.Kind != contexts.Image {
 		if err := r.namedBase(ctx, *n); err != nil {

@@ -1,7 +1,9 @@
 package imagebuildah
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
@@ -15,8 +17,8 @@ import (
 // and the workspace goes on from that image. What only sets something goes
 // through Image and costs nothing.
 type workspace interface {
-	// Step tells of the instruction that what follows is for.
-	Step(text string)
+	// Step tells of the instruction that what follows is for, and where it stands.
+	Step(text string, at place)
 	// Image is the live configuration, to be read and changed.
 	Image() *imageconfig.Image
 	Run(ctx context.Context, argv []string, o builder.RunOptions) error
@@ -47,9 +49,22 @@ type workspace interface {
 
 // origin says what a workspace is for, in the words of the Dockerfile.
 type origin struct {
-	stage string // name or number; "" for an image that is only read
-	image string // as FROM, --from or a mount name it
-	text  string // the FROM, nothing expanded
+	stage    string // name or number; "" for an image that is only read
+	number   string
+	final    bool
+	image    string // as FROM, --from or a mount name it
+	platform imageconfig.Platform
+	text     string // the FROM, nothing expanded
+}
+
+// origin says what the workspace is for.
+func (r *stageRun) origin() origin {
+	number := fmt.Sprint(r.stage.index)
+	base, _ := r.baseOptions() // baseImage has checked the platform
+	return origin{
+		stage: cmp.Or(r.stage.name, number), number: number, final: r.final,
+		image: r.stage.image, platform: base.Platform, text: r.stage.from.text(),
+	}
 }
 
 // engine starts workspaces.

@@ -84,6 +84,7 @@ func (f *addFlags) own(isAdd bool) []*option {
 		textOption("chmod", "MODE", &o.Ownership.Chmod, "mode of what is created, octal or symbolic"),
 		textOption("chown", "USER[:GROUP]", &o.Ownership.Chown, "owner of what is created, by the container's own names"),
 		textOption("contextdir", "DIR", &o.Source.ContextDir, "take sources from below DIR, and obey its ignore file"),
+		boolOption("drop-setid", &o.Ownership.StripSetID, "drop set-user-ID and set-group-ID bits, as COPY does"),
 		listOption("exclude", "PATTERN", &f.excludes, "leave out what matches, after the ignore file"),
 		textOption("from", "CONTAINER|IMAGE", &o.Source.From, "take sources from another container, or from an image"),
 		textOption("ignorefile", "FILE", &f.ignoreFile, "ignore file, instead of the one in --contextdir"),
@@ -103,10 +104,12 @@ func (f *addFlags) own(isAdd bool) []*option {
 		}),
 		newOption("tls-verify", "", "insist on HTTPS with a valid certificate, or with =false do without", f.registry.setVerify).shows("as configured"),
 	}
-	if !isAdd {
-		list = append(list, boolOption("parents", &o.Selection.Parents, "keep the leading directories of sources; /./ marks where they begin"))
+	if isAdd {
+		return append(list,
+			newOption("keep-git-dir", "", "keep the directory .git of a repository", choose(&o.KeepGitDir)),
+			newOption("unpack", "", "unpack also what is fetched, or with =false nothing", choose(&o.Unpack)))
 	}
-	return list
+	return append(list, boolOption("parents", &o.Selection.Parents, "keep the leading directories of sources; /./ marks where they begin"))
 }
 
 // hidden are the flags for --from IMAGE, which scripts rarely need.

@@ -32,6 +32,7 @@ func (p *program) buildCommand() *cli.Command {
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.lint.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
+			f.script.options(),
 			f.caching.options(p), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.secrets.options(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
@@ -43,7 +44,12 @@ func (p *program) buildCommand() *cli.Command {
 			if f.lint.format != "" {
 				return p.examine(c, f)
 			}
-			return p.withEngine(c, func(e *builder.Engine) error { return p.build(c, e, f) })
+			return p.withEngine(c, func(e *builder.Engine) error {
+				if f.script.print {
+					return p.printScript(c, e, f)
+				}
+				return p.build(c, e, f)
+			})
 		},
 	}
 }

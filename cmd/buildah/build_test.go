@@ -59,7 +59,7 @@ func TestBuildCommand(t *testing.T) {
 	}
 	b.fails(125, "COPPY", "build", "-f", "Broken", dir)
 	b.fails(125, "'rm' and 'force-rm'", "build", "--rm", dir)
-	b.fails(125, "is not supported", "build", "--secret", "id=x", dir)
+	b.fails(125, "could not parse secrets", "build", "--secret", "id=x", dir)
 	b.fails(125, "missing required key \"dest\"", "build", "--output", "type=tar", dir)
 	b.fails(125, "positive integer", "build", "--jobs=-1", dir)
 	b.fails(125, "Dockerfile", "build", b.context(nil))

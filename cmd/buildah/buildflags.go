@@ -29,6 +29,7 @@ type buildFlags struct {
 	times     timeFlags
 	creation  creation
 	running   runningFlags
+	script    scriptFlags
 	failure   failureFlags
 	allow     allowFlags
 	secrets   secretFlags

@@ -59,6 +59,7 @@ func (f *commitFlags) own() []*option {
 		textOption("iidfile", "FILE", &f.iidFile, "write the ID of the image to FILE, not to standard output"),
 		textOption("manifest", "LIST", &o.List, "add the image to this manifest list, which is made where it is missing"),
 		textOption("metadata-file", "FILE", &f.metadataFile, "write digests of the image to FILE as JSON"),
+		boolOption("omit-empty-layer", &o.OmitEmpty, "make no layer when no file was changed"),
 		boolOption("quiet,q", &f.quiet, "show no progress"),
 		boolOption("rm", &o.Remove, "remove the container after success"),
 		boolOption("squash", &o.Squash, "make one layer of everything"),

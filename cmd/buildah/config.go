@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path"
 
 	"github.com/urfave/cli/v2"
 
@@ -12,6 +13,7 @@ import (
 func (p *program) configCommand() *cli.Command {
 	change := &builder.Change{Lookup: os.LookupEnv}
 	change.History.Record = p.historyByDefault()
+	makeDir := false
 	return &cli.Command{
 		Name:      "config",
 		Usage:     "set what the image of a working container will say about itself",
@@ -20,10 +22,12 @@ func (p *program) configCommand() *cli.Command {
 			"them is wrong. In lists, a trailing dash removes an item (NAME-), and a lone dash (-) all of them.",
 		Category:  containerGroup,
 		UsageText: "buildah config --entrypoint '[\"/usr/sbin/nginx\", \"-g\", \"daemon off;\"]' --port 80 web\nbuildah config --env PATH='$PATH:/opt/bin' --label version=1 web\nbuildah config --env - --label old- web",
-		Flags:     asFlags(configFlags(change)),
-		Before:    takes(1, 1),
-		Action: func(c *cli.Context) error {
-			return p.withContainer(c, c.Args().First(), func(e *builder.Engine, b *builder.Builder) error {
+		Flags: asFlags(configFlags(change), []*option{
+			boolOption("create-workingdir", &makeDir, "also make the working directory where it is missing, as WORKDIR does"),
+		}),
+		Before: takes(1, 1),
+		Action: func(ctx *cli.Context) error {
+			return p.withContainer(ctx, ctx.Args().First(), func(e *builder.Engine, b *builder.Builder) error {
 				change.Format = imageconfig.FormatOf(b.Record().Format)
 				warnings, err := b.Configure(*change)
 				if err != nil {
@@ -31,6 +35,11 @@ func (p *program) configCommand() *cli.Command {
 				}
 				for _, w := range warnings {
 					e.Warn("%s", w)
+				}
+				if c := b.Image().OCI.Config; makeDir {
+					if _, err := b.EnsureDir(ctx.Context, path.Join("/", c.WorkingDir), c.User); err != nil {
+						return err
+					}
 				}
 				return b.Save()
 			})

@@ -28,7 +28,8 @@ type option struct {
 	set     func(value string) error
 	bare    string // what the flag means without a value; "" when it needs one
 	hidden  bool
-	changed bool  // it was given
+	changed bool // it was given
+	values  []string
 	err     error // why the value was refused
 }
 
@@ -72,7 +73,7 @@ func (o *option) String() string { return "--" + o.name }
 type optionValue struct{ *option }
 
 func (v optionValue) Set(s string) error {
-	v.changed = true
+	v.changed, v.values = true, append(v.values, s)
 	err := v.set(s)
 	var refused unsupportedError
 	switch {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -35,6 +36,11 @@ func (p *program) fromCommand() *cli.Command {
 			textOption("cidfile", "FILE", &f.cidFile, "write the ID of the container to FILE"),
 			textOption("format,f", "FORMAT", &f.format, "format that a commit uses unless told otherwise: oci or docker").shows("oci"),
 			textOption("name", "NAME", &f.options.Name, "name of the container"),
+			newOption("onbuild", "", "carry out the ONBUILD instructions of the image, or with =false forget them", func(s string) error {
+				yes, err := strconv.ParseBool(s)
+				f.options.DropOnBuild = !yes
+				return withoutPrefix(err)
+			}).shows("true"),
 			boolOption("quiet,q", &f.quiet, "show no progress"),
 			textOption("suffix", "TEXT", &f.options.Suffix, "end of a made-up name, instead of working-container").hide(),
 		}, f.pull.options(), f.platform.options(), f.registry.options(), f.registry.reading()[:1], f.creation.options(), refuse(refusedOfCreation())),

@@ -11,6 +11,7 @@ import (
 
 func (p *program) rmiCommand() *cli.Command {
 	var o builder.RemoveOptions
+	intermediate := false
 	return &cli.Command{
 		Name:      "rmi",
 		Usage:     "remove images",
@@ -22,28 +23,41 @@ func (p *program) rmiCommand() *cli.Command {
 		Flags: asFlags([]*option{
 			boolOption("all,a", &o.All, "remove all images"),
 			boolOption("force,f", &o.Force, "also remove all names, and the containers that use the images"),
+			boolOption("intermediate", &intermediate, "remove the images that have no name, also where others stand on them"),
 			boolOption("prune,p", &o.Prune, "remove the images that have no name and that no other stands on"),
 		}),
 		Before: func(c *cli.Context) error {
-			switch named := c.NArg() > 0; {
-			case o.All && named:
-				return usageError{text: "when using the --all switch, you may not pass any images names or IDs"}
-			case o.All && o.Prune:
-				return usageError{text: "when using the --all switch, you may not use --prune switch"}
-			case o.Prune && named:
-				return usageError{text: "when using the --prune switch, you may not pass any images names or IDs"}
-			case !o.All && !o.Prune && !named:
-				return usageError{text: "rmi needs the name of an image, --all or --prune", hint: "`buildah images` lists the images"}
+			if intermediate && (o.All || o.Force || o.Prune) {
+				return usageError{text: "--intermediate takes the IDs of images, and none of --all, --force and --prune"}
 			}
-			return nil
+			return checkRemoval(c, o)
 		},
 		Action: func(c *cli.Context) error {
 			return p.withEngine(c, func(e *builder.Engine) error {
+				if intermediate {
+					gone, err := e.RemoveIntermediate(c.Context, c.Args().Slice())
+					return errors.Join(p.showRemoved(builder.Removed{Deleted: gone}), err)
+				}
 				removed, err := e.RemoveImages(c.Context, c.Args().Slice(), o)
 				return errors.Join(p.showRemoved(removed), err)
 			})
 		},
 	}
+}
+
+// checkRemoval finds flags that contradict each other, or the arguments.
+func checkRemoval(c *cli.Context, o builder.RemoveOptions) error {
+	switch named := c.NArg() > 0; {
+	case o.All && named:
+		return usageError{text: "when using the --all switch, you may not pass any images names or IDs"}
+	case o.All && o.Prune:
+		return usageError{text: "when using the --all switch, you may not use --prune switch"}
+	case o.Prune && named:
+		return usageError{text: "when using the --prune switch, you may not pass any images names or IDs"}
+	case !o.All && !o.Prune && !named:
+		return usageError{text: "rmi needs the name of an image, --all or --prune", hint: "`buildah images` lists the images"}
+	}
+	return nil
 }
 
 // showRemoved writes first the names and then the IDs that went away.

@@ -62,6 +62,7 @@ func (f *runFlags) own() []*option {
 	o := &f.options
 	return []*option{
 		boolOption("add-history", &o.AddHistory, "add an entry to the history of the image"),
+		boolOption("compat-volumes", &o.Mounts.DropVolumes, "drop what the command changes below a volume of the image"),
 		listOption("cap-add", "CAP", &o.Security.CapAdd, "add a capability for this run"),
 		listOption("cap-drop", "CAP", &o.Security.CapDrop, "drop a capability for this run"),
 		textOption("cdi-config-dir", "DIR", &o.Security.CDIConfigDir, "look devices by name up in DIR first"),
@@ -81,6 +82,13 @@ func (f *runFlags) own() []*option {
 		textOption("runtime", "PROGRAM", &o.Runtime.Name, "OCI runtime, by name or path"),
 		listOption("runtime-flag", "FLAG", &o.Runtime.Flags, "flag for the runtime, without the leading --"),
 		noting(boolOption("terminal,t", &f.terminal, "give the command a terminal"), &f.asked.terminal).shows("if there is one"),
+		newOption("security", "MODE", "insecure takes away what confines the command; sandbox leaves it", func(s string) error {
+			if s != "insecure" && s != "sandbox" {
+				return errors.New("it is insecure or sandbox")
+			}
+			o.Security.Insecure = s == "insecure"
+			return nil
+		}).shows("sandbox"),
 		textOption("user", "USER[:GROUP]", &o.Process.User, "run as this user"),
 		numbersOption("valid-exit-codes", &o.ValidCodes, "exit statuses that count as success"),
 		arrayOption("volume,v", "HOST:CTR[:OPTIONS]", &o.Mounts.Volumes, "mount a directory of the host for this run"),

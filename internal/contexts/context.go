@@ -67,6 +67,9 @@ func (c *Context) Close() error {
 	return nil
 }
 
+// Fetched tells that the directory is a temporary one of ours.
+func (c *Context) Fetched() bool { return c.temp != "" }
+
 // IsURL tells whether a name is to be fetched over HTTP.
 func IsURL(name string) bool {
 	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")

@@ -193,9 +193,13 @@ func (a *applier) copyEnv(name string) {
 	a.setEnv(name, value)
 }
 
-// expand replaces variables by those of the image. An unknown name stands for itself.
+// expand replaces variables by those of the image. An unknown name stands for
+// itself, and "$$" for a dollar sign.
 func (a *applier) expand(value string) string {
 	return os.Expand(value, func(name string) string {
+		if name == "$" {
+			return name
+		}
 		if v, ok := a.image.Env(name); ok {
 			return v
 		}

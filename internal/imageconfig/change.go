@@ -48,7 +48,7 @@ type ProcessChange struct {
 	StopSignal Text     // verbatim
 	Entrypoint Text     // see [ParseEntrypoint]
 	Cmd        Text     // see [ParseCommand]
-	Env        []string // "k=v" with variables of the image expanded in v, "k" from Lookup, "k-" removes k, "-" removes all
+	Env        []string // "k=v" with variables of the image expanded in v ("$$" is "$"), "k" from Lookup, "k-" removes k, "-" removes all
 }
 
 // HealthChange is the part of a Change about the health check, which only the

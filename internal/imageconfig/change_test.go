@@ -168,6 +168,7 @@ func TestApplyEnv(t *testing.T) {
 		want  []string // nil means an error
 	}{
 		{"earlier on the same line", []string{"A=1", "B=${A}2", "A=$B"}, []string{"PATH=/bin", "B=12", "A=12"}},
+		{"plain dollar", []string{"X=$$PATH costs 3$"}, []string{"PATH=/bin", "X=$PATH costs 3$"}},
 		{"own value", []string{"PATH=$PATH:/more"}, []string{"PATH=/bin:/more"}},
 		{"from the process", []string{"HOME"}, []string{"PATH=/bin", "HOME=/h=x"}},
 		{"not expanded from the process", []string{"X=$HOME"}, []string{"PATH=/bin", "X=HOME"}},

@@ -89,6 +89,12 @@ type Layer struct {
 	Slow   string        // the setting of the store that rules the fast ways out, "" when none does
 }
 
+// emptyTar is the size of an archive that holds nothing: two blocks of zeros.
+const emptyTar = 1024
+
+// Empty tells whether the layer changes no file.
+func (l *Layer) Empty() bool { return l.Size <= emptyTar }
+
 // ChainID is the ID of a layer in the store. It is the one that containers/image
 // gives to a layer that it pulls, so that the same layer is stored once.
 func ChainID(parent string, diffID digest.Digest) string {
