@@ -86,7 +86,7 @@ COPY --from=first /nosuch /'
   empty=${output#sha256:}
   labels_of result; is "$output" "5 $empty"
   stage parent; parent=$output
-  stage alone; labels_of "$output"; is "$output" "alone docker.io/library/busybox"
+  stage Alone; labels_of "$output"; is "$output" "Alone docker.io/library/busybox"
   stage 1; labels_of "$output"; is "$output" "1 $parent"
   buildah inspect --type image "$parent"
   is "$(jq -r '[.OCIv1.history[].created_by | select(contains("io.buildah.stage.name"))] | length' <<<"$output")" 1
