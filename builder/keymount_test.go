@@ -36,7 +36,7 @@ func TestSecret(t *testing.T) {
 		"file":        {mounts: []string{"type=secret,id=a"}, line: "cat /run/secrets/a; stat -c ' %a %u %g' /run/secrets/a", want: "alpha 400 0 0\n"},
 		"read-only":   {mounts: []string{"type=secret,id=a,mode=0666"}, line: "(echo x >/run/secrets/a) 2>/dev/null || echo refused", want: "refused\n"},
 		"variable":    {mounts: []string{"type=secret,id=a,env=A"}, line: "echo $A; test ! -e /run/secrets", want: "alpha\n"},
-		"both":        {mounts: []string{"type=secret,id=a,env=A,dst=/a"}, line: "echo $A; cat /a", want: "alpha\nalpha"},
+		"both":        {mounts: []string{"type=secret,id=a,env=A,dst=/a"}, line: "echo $A, then; cat /a", want: "alpha, then\nalpha"},
 		"bytes":       {mounts: []string{"type=secret,id=bytes,dst=/b"}, line: "wc -c </b", want: "3\n"},
 		"absent":      {mounts: []string{"type=secret,id=none", "type=ssh"}, line: "ls -A /run", want: ".containerenv\n"},
 		"required":    {mounts: []string{"type=secret,id=none,required"}, err: `secret required but no secret with id "none" found`},
