@@ -16,6 +16,13 @@ def leave_mounts_behind():
         raise OSError(ctypes.get_errno(), "a mount namespace of our own: the corpus needs root")
 
 
+def unmount_below(directory):
+    with open("/proc/self/mountinfo") as f:
+        targets = [line.split()[4] for line in f]
+    for target in sorted((t for t in targets if t.startswith(directory + "/")), reverse=True):
+        LIBC.umount2(target.encode(), MNT_DETACH)
+
+
 class Image:
     """An image of a store: its manifest, its configuration, and its layers, the lowest first."""
 
