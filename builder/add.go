@@ -28,6 +28,7 @@ type AddOptions struct {
 	Selection  Selection           // which of them, and how they are named
 	Link       bool                // what is added is a layer of its own, and not seen in the container
 	Checksum   string              // algo:hex that a fetched source must have; the commit of a repository
+	Sums       copier.Sums         // learns what is in the sources; nil learns nothing
 	Timestamp  *time.Time          // of all that is created; nil keeps the sources' times
 	Inline     []copier.StreamFile // here-documents of a Dockerfile; they are copied first
 	Fetch      Fetch               // how sources are downloaded
@@ -66,8 +67,10 @@ type Selection struct {
 type Added struct {
 	Kind   string // "file", "dir", "multi", or "" for a download
 	Digest string // hexadecimal sha256 of the content; "" when nothing was copied
-	Files  int
-	Bytes  int64
+	// Sources is the same of the sources that are files, see [AddOptions.SourceDigest].
+	Sources string
+	Files   int
+	Bytes   int64
 }
 
 // Summary is the text that stands for the content in the history: "file:HEX".
@@ -125,6 +128,7 @@ type adding struct {
 	owner *copier.Owner
 	mode  *copier.ModeChange
 	items []copier.Result
+	found string // digest of the local sources
 }
 
 // prepare resolves the ownership with the container's own passwd and group.
@@ -186,7 +190,9 @@ func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
 			return Added{}, err
 		}
 	}
-	return combine(a.items), nil
+	added := combine(a.items)
+	added.Sources = a.found
+	return added, nil
 }
 
 // checkChecksum finds checksums of what has none.
@@ -258,11 +264,13 @@ func (a *adding) local(ctx context.Context, sources []string) error {
 		return err
 	}
 	defer closeSource()
-	result, err := copier.Copy(ctx, copier.Target{Root: a.root, Path: a.target(), Workdir: a.workdir()}, src, sources, a.copyOptions())
+	o := a.copyOptions()
+	o.Sums = a.o.Sums
+	result, err := copier.Copy(ctx, copier.Target{Root: a.root, Path: a.target(), Workdir: a.workdir()}, src, sources, o)
 	if err != nil {
 		return err
 	}
-	a.items = append(a.items, result)
+	a.items, a.found = append(a.items, result), result.Sources
 	return nil
 }
 

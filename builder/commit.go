@@ -143,15 +143,16 @@ func (e *Engine) CommitState(ctx context.Context, st State, dest string, o Commi
 	return e.publish(ctx, st, target, e.stateAssembly(st, o))
 }
 
-// PreviewState gives the ID of the image that CommitState would make now.
-func (e *Engine) PreviewState(st State, o CommitOptions) (string, error) {
+// PreviewState gives the ID and the configuration of the image that CommitState
+// would make now.
+func (e *Engine) PreviewState(st State, o CommitOptions) (id string, config []byte, err error) {
 	a := e.stateAssembly(st, o)
 	built, err := a.build(a.created())
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	config, _, err := imageconfig.Render(built)
-	return digest.FromBytes(config).Encoded(), err
+	config, _, err = imageconfig.Render(built)
+	return digest.FromBytes(config).Encoded(), config, err
 }
 
 func (e *Engine) stateAssembly(st State, o CommitOptions) assembly {

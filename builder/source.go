@@ -109,16 +109,35 @@ func (b *Builder) Lend(_ context.Context) (root *copier.Root, finish func(), err
 	return root, func() { root.Close(); unmount() }, nil
 }
 
+// SourceDigest is the digest of sources below Source.Root, as [Added] will have it,
+// without reading what sums knows. Sources that are to be fetched are left out.
+func (o AddOptions) SourceDigest(ctx context.Context, sources []string, sums copier.Sums) (string, error) {
+	local, _ := splitSources(sources)
+	if len(local) == 0 {
+		return "", nil
+	}
+	options := o.copyOptions()
+	result, err := copier.Digest(ctx, o.Source.Root, local, options, sums)
+	return result.Sources, err
+}
+
 // copyOptions are the options of an add in the words of the copier.
 func (a *adding) copyOptions() copier.CopyOptions {
-	s := a.o.Selection
+	o := a.o.copyOptions()
+	o.Chown, o.Chmod = a.owner, a.mode
+	o.Note = func(text string) { a.engine.warn("%s", text) }
+	return o
+}
+
+// copyOptions are those that need no container.
+func (o AddOptions) copyOptions() copier.CopyOptions {
+	s := o.Selection
 	return copier.CopyOptions{
-		Chown: a.owner, Chmod: a.mode, Times: a.o.Timestamp,
-		KeepOwner:  a.o.Source.KeepOwner || a.o.Source.From != "",
-		StripSetID: a.o.Ownership.StripSetID,
+		Times:      o.Timestamp,
+		KeepOwner:  o.Source.KeepOwner || o.Source.From != "",
+		StripSetID: o.Ownership.StripSetID,
 		Exclude:    s.Ignore, Parents: s.Parents, NoLinks: s.NoFollowSymlink,
 		LiteralNames: s.Literal, AllowEmptyGlob: s.AllowEmptyGlob,
-		Extract: a.o.Extract && a.o.Unpack != imageconfig.No,
-		Note:    func(text string) { a.engine.warn("%s", text) },
+		Extract: o.Extract && o.Unpack != imageconfig.No,
 	}
 }

@@ -32,6 +32,7 @@ type CopyOptions struct {
 	Extract        bool         // a source that is an archive is unpacked
 	NoDigest       bool         // the result needs no digest, so data may be cloned unseen
 	SrcIDs, DstIDs IDMap        // translate owners of either side
+	Sums           Sums         // learns contents; nil learns nothing
 	Note           func(string) // hears of what was left out, such as sockets; nil hears nothing
 }
 

@@ -76,6 +76,22 @@ func (w *worker) file(ctx context.Context, j *job) error {
 	}
 	w.run.files.Add(1)
 	w.run.bytes.Add(e.size)
+	return w.learn(src, &st, j.entry)
+}
+
+// learn remembers what was read, unless it was changed meanwhile.
+func (w *worker) learn(src int, before *unix.Stat_t, e *entry) error {
+	o := w.run.o
+	if o.Sums == nil || o.NoDigest {
+		return nil
+	}
+	var after unix.Stat_t
+	if err := unix.Fstat(src, &after); err != nil {
+		return err
+	}
+	if fileID(before) == fileID(&after) && e.size == after.Size {
+		o.Sums.Learn(fileID(&after), Content{Sum: e.sum, Xattrs: len(e.xattrs) > 0})
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
 
@@ -41,7 +42,7 @@ func (o *Options) ready(e engine) error {
 
 // one builds for one platform.
 func (in *input) one(ctx context.Context, e engine, o Options) (Result, error) {
-	b := &build{input: in, engine: e, o: o, lent: map[string]*copier.Root{}}
+	b := &build{input: in, engine: e, o: o, lent: map[string]*copier.Root{}, cache: e.Cache(), indexes: map[*copier.Root]*buildcache.Index{}}
 	b.out.out = o.Output.Steps
 	if err := b.read(); err != nil {
 		return Result{}, err
@@ -66,6 +67,8 @@ type build struct {
 	report  report // of the lint rules
 	done    []*stageResult
 	lent    map[string]*copier.Root
+	cache   *buildcache.Cache // nil remembers nothing
+	indexes map[*copier.Root]*buildcache.Index
 	cleanup []func(context.Context) error // the last first
 	made    []string                      // IDs of images that go when the build is done
 	known   map[string]bool               // images that were there before the first of those

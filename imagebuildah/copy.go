@@ -88,12 +88,16 @@ func (r *stageRun) copy(ctx context.Context, x copying, last bool) (string, erro
 	}
 	x.o.Fetch = r.o.Fetch
 	x.o.Link = x.o.Link && r.o.Layers && !r.ws.Changed()
+	if x.from == "" && r.caches() && r.contextRoot() == r.context {
+		x.o.Sums = r.sums(x.o.Source.Root)
+	}
 	// One pattern may match nothing as long as others do.
 	x.o.Selection.AllowEmptyGlob = len(x.words.SourcePaths) > 1
 	added, err := r.ws.Add(ctx, x.words.DestPath, x.words.SourcePaths, x.o)
 	if err != nil {
 		return "", err
 	}
+	r.caching.sources = added.Sources
 	if added.Digest == "" && len(x.words.SourcePaths) > 1 {
 		return "", fmt.Errorf("globs %q matched nothing", x.words.SourcePaths)
 	}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
@@ -19,6 +19,9 @@ func (e storeEngine) Start(st builder.State, o builder.FromOptions, _ origin) wo
 	st.Image = st.Image.Clone() // the same state may be the base of several stages
 	return &session{engine: e.Engine, st: st, o: o}
 }
+
+// Cache is the store's.
+func (e storeEngine) Cache() *buildcache.Cache { return buildcache.Open(e.Store.GraphRoot()) }
 
 // CheckNames finds names that the result could not have.
 func (e storeEngine) CheckNames(names []string) error {
@@ -157,7 +160,8 @@ func (s *session) Scan(ctx context.Context, o builder.ScanOptions) ([]builder.Ad
 func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptions) (builder.Committed, error) {
 	var done builder.Committed
 	var err error
-	had := maps.Clone(s.Image().OCI.Config.Labels)
+	live := s.Image().Clone()
+	had := live.OCI.Config.Labels
 	if s.Changed() || o.Squash {
 		o.OnlyLinked = s.linked
 		if err := s.open(ctx); err != nil {
@@ -183,12 +187,37 @@ func (s *session) Commit(ctx context.Context, dest string, o builder.CommitOptio
 			s.st.Image.UnsetLabel(key) // it is about that image, not about those on top of it
 		}
 	}
+	keepShell(&s.st.Image, &live)
 	s.st.ImageName = "" // the next entry of the history does not stand on a name
 	return done, s.refresh(done)
 }
 
-// Preview gives the ID that Commit would give.
-func (s *session) Preview(o builder.CommitOptions) (string, error) {
+// Adopt goes on from what a step has come to before.
+func (s *session) Adopt(ctx context.Context, r builder.Recalled) (bool, error) {
+	st := s.st
+	st.Image = *s.Image()
+	next, ok, err := s.engine.Recall(st, r)
+	if err != nil || !ok {
+		return false, err
+	}
+	keepShell(&next.Image, &st.Image)
+	if err := s.Delete(ctx); err != nil {
+		return false, err
+	}
+	s.st = next
+	return true, nil
+}
+
+// keepShell leaves later steps the SHELL, which a committed image may not have:
+// the OCI format lacks it.
+func keepShell(img, live *imageconfig.Image) {
+	if len(img.Docker.Config.Shell) == 0 {
+		img.SetShell(live.Docker.Config.Shell)
+	}
+}
+
+// Preview gives the ID and the configuration that Commit would give.
+func (s *session) Preview(o builder.CommitOptions) (string, []byte, error) {
 	st := s.st
 	st.Image = *s.Image()
 	return s.engine.PreviewState(st, o)

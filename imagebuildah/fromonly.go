@@ -23,19 +23,26 @@ func (r *stageRun) withoutSteps(ctx context.Context) (*stageResult, error) {
 		result.final, err = r.commitFinal(ctx, builder.History{CreatedBy: "/bin/sh"})
 		return result, err
 	}
-	dest := ""
+	var err error
+	result.final, err = r.nameState(ctx)
+	return result, err
+}
+
+// nameState makes the image that the workspace stands on the result.
+func (r *stageRun) nameState(ctx context.Context) (builder.Committed, error) {
+	dest, st := "", r.ws.State()
 	if len(r.o.Tags) > 0 {
 		dest = r.o.Tags[0]
 	}
 	r.out.commit(dest)
 	names, err := r.engine.Name(ctx, st.ImageID, r.o.Tags, r.o.Commit)
 	if err != nil {
-		return nil, err
+		return builder.Committed{}, err
 	}
 	if !r.o.Output.HideIDs {
 		r.out.id(st.ImageID)
 	}
-	result.final = builder.Committed{ID: st.ImageID, Names: names, State: st}
-	result.final.Manifest.Digest = st.ImageDigest
-	return result, nil
+	done := builder.Committed{ID: st.ImageID, Names: names, State: st}
+	done.Manifest.Digest = st.ImageDigest
+	return done, nil
 }

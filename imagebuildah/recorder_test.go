@@ -224,9 +224,9 @@ func (w *recorded) Scan(_ context.Context, o builder.ScanOptions) ([]builder.Add
 	return nil, func() error { return nil }, nil
 }
 
-func (w *recorded) Preview(o builder.CommitOptions) (string, error) {
+func (w *recorded) Preview(o builder.CommitOptions) (string, []byte, error) {
 	w.r.logf("preview with %d steps pending", len(o.Pending))
-	return strings.Repeat("9a", 32), nil
+	return strings.Repeat("9a", 32), nil, nil
 }
 
 func (w *recorded) Root(ctx context.Context) (*copier.Root, func(), error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
@@ -308,3 +309,6 @@ func quoteAll(words []string) []string {
 	}
 	return quoted
 }
+
+// Cache is nil: what is written down is what would be done without one.
+func (s *scripter) Cache() *buildcache.Cache { return nil }

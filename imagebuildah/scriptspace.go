@@ -41,7 +41,10 @@ func (w *scriptSpace) Changed() bool { return w.changed || w.linked }
 func (w *scriptSpace) Linked() bool { return w.linked }
 
 // Preview is for the output of builds.
-func (w *scriptSpace) Preview(builder.CommitOptions) (string, error) { return "", nil }
+func (w *scriptSpace) Preview(builder.CommitOptions) (string, []byte, error) { return "", nil, nil }
+
+// Adopt is for those that have a cache.
+func (w *scriptSpace) Adopt(context.Context, builder.Recalled) (bool, error) { return false, nil }
 
 // Keep has nothing to do: no command is carried out that could fail.
 func (w *scriptSpace) Keep(string) (string, error) { return "", nil }

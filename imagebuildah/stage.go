@@ -32,6 +32,10 @@ type stageRun struct {
 	final   bool
 	last    *tail // of what the latest RUN wrote
 	cmdSet  bool  // CMD was seen: ENTRYPOINT leaves it
+
+	baseText string // what the base says besides files and configuration
+	caching  caching
+	virtual  []byte // configuration after a step that made no image
 }
 
 // stage builds one stage.
@@ -49,6 +53,7 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 		return nil, err
 	}
 	result := &stageResult{ws: r.ws, scope: r.scope, machine: r.machine}
+	var err error
 	for i, in := range r.steps {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -56,21 +61,29 @@ func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
 		measured = r.o.Output.measure()
 		r.out.line(stepLine(in))
 		r.ws.Step(stepLine(in), in.placeOf(nil))
-		last := i == len(r.steps)-1
-		author := r.ws.Image().OCI.Author // MAINTAINER is about what follows it
-		text, err := r.step(ctx, in, last)
-		if err != nil {
-			return nil, r.fail(ctx, in, err)
-		}
-		if last || r.o.Layers {
-			author = r.ws.Image().OCI.Author // a commit's own entry has that of the image
-		}
-		if result.final, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last); err != nil {
-			return nil, &StepError{Step: in.shown(), Err: err, place: in.placeOf(err)}
+		if result.final, err = r.take(ctx, in, i == len(r.steps)-1); err != nil {
+			return nil, err
 		}
 		measured()
 	}
 	return result, nil
+}
+
+// carryOut replays a step, and commits where an image is due.
+func (r *stageRun) carryOut(ctx context.Context, in *instruction, last bool) (done builder.Committed, err error) {
+	r.virtual = nil
+	author := r.ws.Image().OCI.Author // MAINTAINER is about what follows it
+	text, err := r.step(ctx, in, last)
+	if err != nil {
+		return done, r.fail(ctx, in, err)
+	}
+	if last || r.o.Layers {
+		author = r.ws.Image().OCI.Author // a commit's own entry has that of the image
+	}
+	if done, err = r.settle(ctx, builder.History{CreatedBy: text, Author: author}, last); err != nil {
+		return done, &StepError{Step: in.shown(), Err: err, place: in.placeOf(err)}
+	}
+	return done, nil
 }
 
 // begin prints the FROM line, resolves the base and opens the workspace.
@@ -91,7 +104,7 @@ func (r *stageRun) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.machine = r.machineOf(st)
+	r.machine, r.baseText = r.machineOf(st), baseText(st)
 	if r.o.Overrides.DropAnnotations {
 		st.Annotations = nil
 	}
@@ -283,14 +296,14 @@ func (r *stageRun) settle(ctx context.Context, entry builder.History, last bool)
 
 // preview shows the ID of the image that the step would have made: only the last
 // of several steps which merely set something makes one.
-func (r *stageRun) preview() error {
-	if !r.o.Layers || r.o.Output.HideIDs || r.out.out == nil {
+func (r *stageRun) preview() (err error) {
+	if !r.o.Layers {
 		return nil
 	}
 	o := r.intermediate()
 	o.Pending = r.pending
-	id, err := r.ws.Preview(o)
-	if err == nil {
+	var id string
+	if id, r.virtual, err = r.ws.Preview(o); err == nil && !r.o.Output.HideIDs {
 		r.out.id(id)
 	}
 	return err

@@ -20,13 +20,7 @@ func (r *stageRun) variables() variables {
 // step replays one instruction and gives the text of its history entry.
 func (r *stageRun) step(ctx context.Context, in *instruction, last bool) (string, error) {
 	if in.pairs != nil {
-		for _, p := range in.pairs {
-			if in.verb() == "ENV" {
-				setEnv(r.ws.Image(), p.key, p.value)
-			} else {
-				r.ws.Image().SetLabel(p.key, p.value)
-			}
-		}
+		r.configurePairs(in)
 		return r.nop(in.text()) + r.meta(last), nil
 	}
 	cmd, err := in.expanded(r.variables())
@@ -57,6 +51,17 @@ func (r *stageRun) step(ctx context.Context, in *instruction, last bool) (string
 	return r.nop(in.text()) + r.meta(last), nil
 }
 
+// configurePairs replays what an option adds.
+func (r *stageRun) configurePairs(in *instruction) {
+	for _, p := range in.pairs {
+		if in.verb() == "ENV" {
+			setEnv(r.ws.Image(), p.key, p.value)
+		} else {
+			r.ws.Image().SetLabel(p.key, p.value)
+		}
+	}
+}
+
 // arg declares names.
 func (r *stageRun) arg(c *instructions.ArgCommand) {
 	for _, a := range c.Args {
@@ -69,6 +74,15 @@ func (r *stageRun) arg(c *instructions.ArgCommand) {
 
 // workdir sets the working directory and makes it, which is a change of files.
 func (r *stageRun) workdir(ctx context.Context, c *instructions.WorkdirCommand) error {
+	dir := r.setWorkdir(c)
+	if dir == "/" {
+		return nil
+	}
+	return r.ws.MakeDir(ctx, dir, r.ws.Image().OCI.Config.User)
+}
+
+// setWorkdir sets the working directory and gives it, absolute.
+func (r *stageRun) setWorkdir(c *instructions.WorkdirCommand) string {
 	img := r.ws.Image()
 	dir := c.Path
 	if !path.IsAbs(dir) {
@@ -76,10 +90,7 @@ func (r *stageRun) workdir(ctx context.Context, c *instructions.WorkdirCommand) 
 	}
 	dir = path.Clean(dir)
 	img.SetWorkDir(dir)
-	if dir == "/" {
-		return nil
-	}
-	return r.ws.MakeDir(ctx, dir, img.OCI.Config.User)
+	return dir
 }
 
 // configure replays what only changes the configuration.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
@@ -31,8 +32,11 @@ type workspace interface {
 	Linked() bool
 	Commit(ctx context.Context, dest string, o builder.CommitOptions) (builder.Committed, error)
 	// Preview gives the ID of the image that Commit would make of a workspace
-	// without changed files.
-	Preview(o builder.CommitOptions) (string, error)
+	// without changed files, and its configuration.
+	Preview(o builder.CommitOptions) (id string, config []byte, err error)
+	// Adopt goes on from what a step has come to before; false means that it is
+	// gone. It is for workspaces without changed files.
+	Adopt(ctx context.Context, r builder.Recalled) (bool, error)
 	// Scan lists what the files of the workspace are, and gives the files that
 	// belong in its image; the caller calls done when it was committed.
 	Scan(ctx context.Context, o builder.ScanOptions) (files []builder.AddFile, done func() error, err error)
@@ -75,6 +79,8 @@ type engine interface {
 	Start(st builder.State, o builder.FromOptions, from origin) workspace
 	// Scratch lends a directory for writing, which itself stays as it is.
 	Scratch(dir *copier.Root) (root *copier.Root, finish func() error, err error)
+	// Cache is what is known of steps; nil where nothing is to be known.
+	Cache() *buildcache.Cache
 	// CheckNames finds names that the result could not have.
 	CheckNames(names []string) error
 	// Name gives a stored image its names, or copies it to another transport.

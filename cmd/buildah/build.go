@@ -168,6 +168,7 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 	if o.Exports, err = f.result.exports(p.stdout); err != nil {
 		return o, err
 	}
+	o.NoCache = f.caching.noCache
 	o.Layers, o.Keep, o.KeepFailed = f.caching.layers, !f.caching.rm && !f.caching.forceRm, f.keeps()
 	o.AllowInsecure = f.allow.insecure
 	if o.Args, err = f.args.settle(); err != nil {

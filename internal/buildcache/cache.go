@@ -1,0 +1,108 @@
+// Package buildcache remembers what steps have come to: a key, made of all that
+// a result follows from, leads to the result by one read of a file. It also
+// remembers the contents of source files by what stat tells of them.
+//
+// Everything here can be deleted at any time; the next build is slower.
+package buildcache
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Cache is the directory of one store; nil knows nothing and keeps nothing.
+type Cache struct{ dir string }
+
+// Open gives the cache of a store. Nothing is made before something is kept.
+func Open(graphRoot string) *Cache {
+	return &Cache{dir: filepath.Join(graphRoot, "buildah-cache")}
+}
+
+// Entry is what a step has come to.
+type Entry struct {
+	Config    []byte `json:"config"`            // blob of the image's configuration after the step
+	MediaType string `json:"mediaType"`         // of that blob
+	Layer     string `json:"layer,omitempty"`   // ID of the top layer; "" on scratch
+	Virtual   bool   `json:"virtual,omitempty"` // no image has this configuration
+	Parts     Key    `json:"parts"`             // of the key, to explain a miss
+}
+
+// entryLimit bounds what is read, in bytes.
+const entryLimit = 16 << 20
+
+func (c *Cache) path(key Key) string {
+	d := key.Digest()
+	return filepath.Join(c.dir, "steps", d[:2], d[2:])
+}
+
+// Find looks a step up. Whatever is wrong with the file, the step is not known.
+func (c *Cache) Find(key Key) (Entry, bool) {
+	var e Entry
+	if c == nil {
+		return e, false
+	}
+	f, err := os.Open(c.path(key))
+	if err != nil {
+		return e, false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() > entryLimit {
+		return e, false
+	}
+	if json.NewDecoder(f).Decode(&e) != nil || e.Parts.Digest() != key.Digest() {
+		return Entry{}, false
+	}
+	return e, true
+}
+
+// Keep remembers a step, in place of what was known of it.
+func (c *Cache) Keep(key Key, e Entry) error {
+	if c == nil {
+		return nil
+	}
+	e.Parts = key
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(c.path(key), data); err != nil {
+		return fmt.Errorf("keeping a step in the cache: %w", err)
+	}
+	return nil
+}
+
+// Drop forgets a step whose result is gone.
+func (c *Cache) Drop(key Key) {
+	if c != nil {
+		_ = os.Remove(c.path(key)) // it may be gone already
+	}
+}
+
+// writeFile replaces a file as a whole. It is not synced: a torn file is one that
+// is not known.
+func writeFile(name string, data []byte) error {
+	dir := filepath.Dir(name)
+	tmp, err := os.CreateTemp(dir, ".new-")
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		tmp, err = os.CreateTemp(dir, ".new-")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return nil
+}
