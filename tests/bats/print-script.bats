@@ -120,6 +120,13 @@ END
   is "$output" 2
 }
 
+@test "print-script: each example" {
+  base busybox
+  for example in static-site worker; do
+    the_same --build-arg RELEASE=1.2 "$BATS_TEST_DIRNAME/../../examples/$example"
+  done
+}
+
 @test "print-script: copies" {
   base busybox
   mkdir -p "$T/context/dir/sub"
