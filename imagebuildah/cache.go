@@ -36,7 +36,7 @@ const sourcesPart = "sources"
 // key gathers all that the result of a step follows from; nil means that its result
 // cannot be used again. The clock, paths and the machine have no part in it.
 func (r *stageRun) key(ctx context.Context, in *instruction, last bool) (buildcache.Key, error) {
-	if !r.caches() || !r.cacheable(last) {
+	if !r.caches() || !r.cacheable(last) || r.ws.Changed() {
 		return nil, nil
 	}
 	var k buildcache.Key

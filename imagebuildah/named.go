@@ -203,8 +203,12 @@ func (r *stageRun) namedBase(ctx context.Context, n contexts.Named) error {
 		return err
 	}
 	o := builder.AddOptions{Source: builder.Source{Root: c.root, KeepOwner: true}}
-	if o.Selection.Ignore, err = matcher(c.ignored, c.ignoring); err != nil {
+	left, err := matcher(c.ignored, c.ignoring)
+	if err != nil {
 		return err
+	}
+	if left != nil { // nil of this type is no nil of that one
+		o.Selection.Ignore = left
 	}
 	added, err := r.ws.Add(ctx, "/", []string{"."}, o)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,11 @@ import (
 func TestMain(m *testing.M) {
 	if reexec.Init() {
 		return
+	}
+	// Storage keeps what it found out about a disk in variables of the process, which
+	// stores that are opened beside each other race for.
+	if err := flag.Set("test.parallel", "1"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

@@ -250,6 +250,9 @@ func (s *Store) Unmount(id string) (still bool, err error) {
 // MountCount is the number of uses that a container's mount has.
 func (s *Store) MountCount(id string) (int, error) {
 	n, err := s.raw.Mounted(id)
+	if errors.Is(err, storage.ErrLayerUnknown) {
+		return 0, nil // whoever made or removed the container was killed in the middle
+	}
 	if err != nil {
 		return 0, fmt.Errorf("counting the mounts of container %q: %w", id, err)
 	}

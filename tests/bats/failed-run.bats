@@ -53,8 +53,8 @@ D
   buildah 3 bud --debug-on-failure "$T/context"; containers; is "$output" "tools-failed"
   buildah rm tools-failed
   dockerfile <<<'FROM docker.io/library/busybox AS Last.One
-COPY nosuch /'
-  buildah 125 bud --debug-on-failure "$T/context"
+RUN false'
+  buildah 1 bud --debug-on-failure "$T/context"
   containers; is "$output" "last.one-failed"
 }
 

@@ -23,7 +23,7 @@ D
     [ "${third%.*}" -gt $((${second%.*} + 50)) ] || { echo "user times: $user"; return 1; }
   }
   each_isolation cost
-  each_isolation cost --layers
+  each_isolation cost --layers --no-cache
 }
 
 @test "rusage: a file of its own has nothing else" {

@@ -8,7 +8,8 @@ dockerfile() { cat >"$T/context/Dockerfile"; }
 # compat builds with what is thrown away; the last step lists what is left.
 compat() {
   local layers
-  for layers in --layers=false --layers; do
+  for layers in --layers=false "--layers --no-cache"; do
+    # shellcheck disable=SC2086 # it is one flag, or two
     buildah bud --compat-volumes $layers --isolation "$BUILDAH_ISOLATION" "$T/context"
     is "$(grep -A 100 '^left:' <<<"$output" | grep -B 100 '^end' | tr '\n' ' ')" "$left"
     store_is_clean
