@@ -85,7 +85,7 @@ func (c *Cache) Drop(key Key) {
 
 // writeFile replaces a file as a whole. It is not synced: a torn file is one that
 // is not known.
-func writeFile(name string, data []byte) error {
+func writeFile(name string, parts ...[]byte) error {
 	dir := filepath.Dir(name)
 	tmp, err := os.CreateTemp(dir, ".new-")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -97,7 +97,11 @@ func writeFile(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = tmp.Write(data)
+	for _, part := range parts {
+		if err == nil {
+			_, err = tmp.Write(part)
+		}
+	}
 	if err = errors.Join(err, tmp.Close()); err == nil {
 		err = os.Rename(tmp.Name(), name)
 	}

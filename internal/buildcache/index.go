@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -21,7 +21,7 @@ type Index struct {
 	mu      sync.Mutex
 	old     []byte // records in order
 	used    []bool // of old
-	learned []record
+	learned []byte // records
 }
 
 // record is a line of the file: 44 bytes of identity, one of flags, 32 of content.
@@ -112,7 +112,7 @@ func (x *Index) Learn(id copier.FileID, c copier.Content) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.learned = append(x.learned, record{id, c})
+	x.learned = record{id, c}.encode(x.learned)
 }
 
 // racy compares with the clock. File systems with whole seconds, or which others
@@ -140,26 +140,50 @@ func (x *Index) Save() error {
 			used++
 		}
 	}
-	keepAll := len(x.used)-used <= used+len(x.learned)
-	lines := make([][]byte, 0, len(x.used)+len(x.learned))
+	keepAll := len(x.used)-used <= used+len(x.learned)/recordSize
 	for i, u := range x.used {
 		if u || keepAll {
-			lines = append(lines, x.old[i*recordSize:(i+1)*recordSize])
+			x.learned = append(x.learned, x.old[i*recordSize:(i+1)*recordSize]...)
 		}
 	}
-	for _, r := range x.learned {
-		lines = append(lines, r.encode(make([]byte, 0, recordSize)))
-	}
-	slices.SortFunc(lines, func(a, b []byte) int { return bytes.Compare(a[:identitySize], b[:identitySize]) })
-	lines = slices.CompactFunc(lines, func(a, b []byte) bool { return bytes.Equal(a[:identitySize], b[:identitySize]) })
-	lines = lines[:min(len(lines), indexLimit)]
-	body := slices.Concat(lines...)
+	body := inOrder(x.learned)
+	body = body[:min(len(body), indexLimit*recordSize)]
 	sum := sha256.Sum256(body)
 	x.learned = nil
-	if err := writeFile(x.file, slices.Concat([]byte(magic), sum[:], body)); err != nil {
+	if err := writeFile(x.file, []byte(magic), sum[:], body); err != nil {
 		return fmt.Errorf("keeping what is known of source files: %w", err)
 	}
 	return nil
+}
+
+// records sorts in place: there may be very many.
+type records []byte
+
+func (r records) at(i int) []byte { return r[i*recordSize : (i+1)*recordSize] }
+func (r records) Len() int        { return len(r) / recordSize }
+func (r records) Less(i, j int) bool {
+	return bytes.Compare(r.at(i)[:identitySize], r.at(j)[:identitySize]) < 0
+}
+
+func (r records) Swap(i, j int) {
+	var b [recordSize]byte
+	copy(b[:], r.at(i))
+	copy(r.at(i), r.at(j))
+	copy(r.at(j), b[:])
+}
+
+// inOrder sorts records, and keeps one of each identity.
+func inOrder(r records) records {
+	sort.Stable(r)
+	n := 0
+	for i := range r.Len() {
+		if n > 0 && bytes.Equal(r.at(i)[:identitySize], r.at(n - 1)[:identitySize]) {
+			continue
+		}
+		copy(r.at(n), r.at(i))
+		n++
+	}
+	return r[:n*recordSize]
 }
 
 var _ copier.Sums = (*Index)(nil)
