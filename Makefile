@@ -38,7 +38,6 @@ check: build
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory bats
-	$(MAKE) --no-print-directory corpus
 
 lint:
 	@$(SETUP) build

@@ -13,12 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// rounds is how often each operation is killed: 8 times, 50 with SOAK=1.
+// rounds is how often each operation is killed: 4 times, 50 with SOAK=1.
 func rounds() int {
 	if soak() {
 		return 50
 	}
-	return 8
+	return 4
 }
 
 func soak() bool { return os.Getenv("SOAK") != "" }
