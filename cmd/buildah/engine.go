@@ -39,7 +39,7 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	if err != nil {
 		return statusError{status: statusStart, cause: err}
 	}
-	st, err := p.openStore()
+	st, err := p.openStore(process)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (p *program) temporaryDirectory(conf containersconf.Config, st *store.Store
 	return dir, os.Setenv("TMPDIR", dir)
 }
 
-func (p *program) openStore() (*store.Store, error) {
+func (p *program) openStore(process userns.Process) (*store.Store, error) {
 	g := &p.global
 	if len(g.uidMap)+len(g.gidMap) > 0 {
 		return nil, usageError{cause: unsupportedError{flag: "userns-uid-map", instead: insteadOfMaps}}
@@ -129,6 +129,7 @@ func (p *program) openStore() (*store.Store, error) {
 	return store.Open(store.Options{
 		GraphRoot: g.root, RunRoot: g.runRoot, ImageStore: g.imageStore, Driver: g.driver,
 		DriverOptions: g.driverOptions, TransientStore: g.transient,
+		Rootless: process.Rootless(), SingleID: process.SingleID, Warn: logrus.Warnf,
 	})
 }
 

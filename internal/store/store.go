@@ -34,13 +34,16 @@ var (
 // Options say where the store is. Each zero value leaves what storage.conf and
 // the environment variables that the storage library reads say.
 type Options struct {
-	GraphRoot      string          // --root
-	RunRoot        string          // --runroot
-	ImageStore     string          // --imagestore
-	Driver         string          // --storage-driver; also discards the configured driver options
-	DriverOptions  []string        // --storage-opt; replaces all configured driver options
-	TransientStore bool            // --transient-store
-	UIDMap, GIDMap []idtools.IDMap // --userns-uid-map, --userns-gid-map: maps of new containers
+	GraphRoot      string                           // --root
+	RunRoot        string                           // --runroot
+	ImageStore     string                           // --imagestore
+	Driver         string                           // --storage-driver; also discards the configured driver options
+	DriverOptions  []string                         // --storage-opt; replaces all configured driver options
+	TransientStore bool                             // --transient-store
+	UIDMap, GIDMap []idtools.IDMap                  // --userns-uid-map, --userns-gid-map: maps of new containers
+	Rootless       bool                             // without the rights of the host's root
+	SingleID       bool                             // only one id is mapped: files of other owners become our own
+	Warn           func(format string, args ...any) // one line about a choice that is not the best; nil drops it
 }
 
 // Store is an open store. It is safe for use by several goroutines.
@@ -62,6 +65,12 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
+	if err := o.chooseDriver(&so); err != nil {
+		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
+	}
+	if o.SingleID {
+		tolerateChown(&so)
+	}
 	if uid := os.Geteuid(); uid != 0 && so.GraphDriverName != "vfs" {
 		return nil, fmt.Errorf("opening the store: storage driver %q needs user 0: run the command under `buildah unshare`, or use --storage-driver vfs", so.GraphDriverName)
 	}
@@ -75,17 +84,18 @@ func Open(o Options) (*Store, error) {
 	return &Store{raw: raw, detached: map[string]bool{}, claims: map[string][]token{}}, nil
 }
 
+// separators of directories in the options of overlay.
+const separators = `,:\`
+
 // checkOverlayRoot refuses a place that overlay cannot mount from: the kernel
 // reads these characters in a list of directories as separators.
 func checkOverlayRoot(so types.StoreOptions) error {
-	at := strings.IndexAny(so.GraphRoot, `,:\`)
+	at := strings.IndexAny(so.GraphRoot, separators)
 	switch {
 	case at < 0:
 		return nil
-	case so.GraphDriverName == "":
-		if _, err := os.Stat(filepath.Join(so.GraphRoot, "vfs")); err == nil {
-			return nil // what is there decides
-		}
+	case so.GraphDriverName == "" && PriorDriver(so.GraphRoot) == "vfs":
+		return nil // what is there decides
 	case !strings.HasPrefix(so.GraphDriverName, "overlay"):
 		return nil
 	}

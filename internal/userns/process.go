@@ -24,6 +24,7 @@ type Process struct {
 	Getenv   func(string) string // the environment; nil is an empty one
 	SysAdmin bool                // we have CAP_SYS_ADMIN
 	FullMap  bool                // our user namespace maps all ids, as the first one does
+	SingleID bool                // our user namespace maps one user only
 }
 
 // Current describes this process.
@@ -44,6 +45,8 @@ func Current(getenv func(string) string) (Process, error) {
 	// The kernel maps no range that starts at the last id, so this number can
 	// only be the size of a map of everything.
 	p.FullMap = bytes.Contains(ids, []byte("4294967295"))
+	fields := bytes.Fields(ids)
+	p.SingleID = len(fields) == 3 && string(fields[2]) == "1"
 	return p, nil
 }
 

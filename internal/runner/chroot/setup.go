@@ -110,10 +110,10 @@ func (c *container) configureKernel() error {
 		}
 	}
 	if isNew(c.Spec, specs.UTSNamespace) {
-		if err := unix.Sethostname([]byte(c.Spec.Hostname)); err != nil {
+		if err := unix.Sethostname([]byte(c.Spec.Hostname)); err != nil && !filtered(err) {
 			return fmt.Errorf("setting the host name %q: %w", c.Spec.Hostname, err)
 		}
-		if err := unix.Setdomainname([]byte(c.Spec.Domainname)); err != nil {
+		if err := unix.Setdomainname([]byte(c.Spec.Domainname)); err != nil && !filtered(err) {
 			return fmt.Errorf("setting the domain name %q: %w", c.Spec.Domainname, err)
 		}
 	}
@@ -130,6 +130,13 @@ func (c *container) configureKernel() error {
 		}
 	}
 	return nil
+}
+
+// filtered tells whether the seccomp filter of a container around us refused a call
+// that its capabilities at its start did not allow, whatever we may do in our own
+// namespace. The name of the container around us then stays.
+func filtered(err error) bool {
+	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS)
 }
 
 // mountAll attaches the mounts of the spec, in its order.
