@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Cache is the directory of one store; nil knows nothing and keeps nothing.
@@ -29,14 +30,21 @@ type Entry struct {
 	Layer     string `json:"layer,omitempty"`   // ID of the top layer; "" on scratch
 	Virtual   bool   `json:"virtual,omitempty"` // no image has this configuration
 	Parts     Key    `json:"parts"`             // of the key, to explain a miss
+
+	Created time.Time `json:"created"`          // when the step was carried out
+	Remote  *Remote   `json:"remote,omitempty"` // where it was learnt; nil when the step was carried out here
 }
+
+// OlderThan tells whether the step was carried out longer ago than that.
+func (e *Entry) OlderThan(age time.Duration, now time.Time) bool { return now.Sub(e.Created) > age }
 
 // entryLimit bounds what is read, in bytes.
 const entryLimit = 16 << 20
 
-func (c *Cache) path(key Key) string {
-	d := key.Digest()
-	return filepath.Join(c.dir, "steps", d[:2], d[2:])
+func (c *Cache) path(key Key) string { return c.file(key.Digest()) }
+
+func (c *Cache) file(digest string) string {
+	return filepath.Join(c.dir, "steps", digest[:2], digest[2:])
 }
 
 // Find looks a step up. Whatever is wrong with the file, the step is not known.
@@ -66,6 +74,9 @@ func (c *Cache) Keep(key Key, e Entry) error {
 		return nil
 	}
 	e.Parts = key
+	if e.Created.IsZero() {
+		e.Created = time.Now().UTC()
+	}
 	data, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -77,9 +88,12 @@ func (c *Cache) Keep(key Key, e Entry) error {
 }
 
 // Drop forgets a step whose result is gone.
-func (c *Cache) Drop(key Key) {
+func (c *Cache) Drop(key Key) { c.Forget(key.Digest()) }
+
+// Forget is Drop for those who only know the digest of the key.
+func (c *Cache) Forget(digest string) {
 	if c != nil {
-		_ = os.Remove(c.path(key)) // it may be gone already
+		_ = os.Remove(c.file(digest)) // it may be gone already
 	}
 }
 

@@ -18,7 +18,14 @@ type Key []Part
 
 // format is a part of every key: what was written by a program with another one is
 // not found.
-const format = "1"
+const format = "2"
+
+// PartSum is a part without its value, for those who may compare values and not read
+// them.
+type PartSum struct {
+	Name string `json:"name"`
+	Sum  string `json:"sum"` // hexadecimal sha256 of the value
+}
 
 // Add appends a part; the order counts.
 func (k *Key) Add(name, value string) { *k = append(*k, Part{name, value}) }
@@ -32,9 +39,22 @@ func (k Key) Set(name, value string) {
 	}
 }
 
-// Digest is the hexadecimal sha256 of the parts. No two lists share it: each text
-// has its length in front.
-func (k Key) Digest() string {
+// Sums are the parts without their values.
+func (k Key) Sums() []PartSum {
+	sums := make([]PartSum, len(k))
+	for i, part := range k {
+		sum := sha256.Sum256([]byte(part.Value))
+		sums[i] = PartSum{part.Name, hex.EncodeToString(sum[:])}
+	}
+	return sums
+}
+
+// Digest is the hexadecimal sha256 of the parts. No two lists share it.
+func (k Key) Digest() string { return digestOf(k.Sums()) }
+
+// digestOf is the digest of the key that has these sums. Each text has its length in
+// front.
+func digestOf(sums []PartSum) string {
 	h := sha256.New()
 	var size [8]byte
 	write := func(text string) {
@@ -43,9 +63,9 @@ func (k Key) Digest() string {
 		h.Write([]byte(text))
 	}
 	write(format)
-	for _, part := range k {
+	for _, part := range sums {
 		write(part.Name)
-		write(part.Value)
+		write(part.Sum)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
