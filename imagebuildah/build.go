@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/buildcache"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
 
@@ -41,9 +41,10 @@ func (o *Options) ready(e engine) error {
 }
 
 // one builds for one platform.
-func (in *input) one(ctx context.Context, e engine, o Options) (Result, error) {
+func (in *input) one(ctx context.Context, e engine, o Options) (result Result, err error) {
 	b := &build{input: in, engine: e, o: o, lent: map[string]*copier.Root{}, cache: e.Cache(), indexes: map[*copier.Root]*buildcache.Index{}}
-	b.out.out = o.Output.Steps
+	b.out = o.Output.Events.Build(o.Output.label)
+	defer func() { b.out.End(status(ctx, err)) }()
 	if err := b.read(); err != nil {
 		return Result{}, err
 	}
@@ -62,7 +63,9 @@ type build struct {
 	engine  engine
 	o       Options
 	plan    *plan
-	out     printer
+	out     *events.Group
+	groups  []*events.Group // of stages, nil for those that are not known to be needed
+	around  *events.Group   // in which a stage is told of that turns out to be needed
 	scratch scratch
 	report  report // of the lint rules
 	done    []*stageResult
@@ -112,6 +115,7 @@ func (b *build) read() error {
 func (b *build) all(ctx context.Context) (result Result, err error) {
 	// What was begun goes away also when the build was stopped from outside.
 	defer func() { err = errors.Join(err, b.clean(context.WithoutCancel(ctx))) }()
+	b.declare()
 	for i, s := range b.plan.stages {
 		if !s.needed {
 			continue
@@ -121,11 +125,11 @@ func (b *build) all(ctx context.Context) (result Result, err error) {
 		}
 	}
 	if unused := b.plan.given.unused(); len(unused) > 0 {
-		b.out.printf("[Warning] one or more build args were not consumed: [%s]\n", strings.Join(unused, " "))
+		b.out.UnusedArgs(unused)
 	}
 	final := b.done[len(b.done)-1].final
 	for _, name := range final.Names {
-		b.out.printf("Successfully tagged %s\n", name)
+		b.out.Tagged(name)
 	}
 	b.tellFindings()
 	return Result{ID: final.ID, Names: final.Names, Manifest: final.Manifest}, nil

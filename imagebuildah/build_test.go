@@ -15,6 +15,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/mountflag"
 )
@@ -49,6 +50,26 @@ func (l lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// stream logs what the build tells. What lint rules find is apart.
+func (r *recorder) stream(p events.Plain) *events.Stream {
+	p.Steps = lines{r}
+	p.Warn = func(text string) { r.logf("! %s", text) }
+	return events.New(&teller{Plain: p, r: r}, time.Now)
+}
+
+type teller struct {
+	events.Plain
+	r *recorder
+}
+
+func (t *teller) Render(e events.Event) error {
+	if e.Warning.Rule != "" {
+		t.r.findings = append(t.r.findings, e.Warning.Rule)
+		return nil
+	}
+	return t.Plain.Render(e)
+}
+
 // transcript builds a Dockerfile with a recorder.
 // A first line of the form "#! words" sets options.
 func transcript(t *testing.T, text string, o Options) (*recorder, error) {
@@ -66,10 +87,8 @@ func transcript(t *testing.T, text string, o Options) (*recorder, error) {
 	if o.Source.Fetch.TempDir == "" {
 		o.Source.Fetch = contexts.Options{Cwd: dir, TempDir: t.TempDir()}
 	}
-	if o.Output.Steps == nil {
-		o.Output.Steps = lines{r}
-	}
-	o.Output.Warn = func(format string, args ...any) { r.logf("! "+format, args...) }
+	words, _, _ := strings.Cut(text, "\n")
+	o.Output.Events = r.stream(events.Plain{HideIDs: strings.Contains(words, "--iidfile")})
 	result, err := r.run(ctx, o)
 	r.text = strings.ReplaceAll(r.text, dir, "DIR")
 	if err != nil {
@@ -122,8 +141,7 @@ func option(t *testing.T, o *Options, word string) {
 		o.Commit.Squash = true
 	case "keep":
 		o.Keep = true
-	case "iidfile":
-		o.Output.HideIDs = true
+	case "iidfile": // for the transcript
 	case "t":
 		o.Tags = append(o.Tags, value)
 	case "from":
@@ -264,7 +282,7 @@ func TestSeveralFiles(t *testing.T) {
 		{[]string{"d/Dockerfile"}, `leaves out ["x.o"]`},
 	} {
 		r := newRecorder(t, Options{})
-		o := Options{Source: Source{Context: filepath.Join(dir, "d"), Files: c.files, Fetch: contexts.Options{Cwd: dir}}, Output: Output{Steps: lines{r}}}
+		o := Options{Source: Source{Context: filepath.Join(dir, "d"), Files: c.files, Fetch: contexts.Options{Cwd: dir}}, Output: Output{Events: r.stream(events.Plain{})}}
 		if _, err := run(t.Context(), r, o); err != nil {
 			r.logf("error %v", err)
 		}

@@ -61,14 +61,12 @@ func (r *stageRun) reuse(ctx context.Context, in *instruction, key buildcache.Ke
 		return done, false, err
 	}
 	id := recalled.ID()
-	r.out.printf("--> Using cache %s\n", id)
+	r.out.Hit(id)
 	if last && r.final {
 		done, err = r.finalFromCache(ctx)
 		return done, true, err
 	}
-	if !r.o.Output.HideIDs {
-		r.out.id(id)
-	}
+	r.out.Image(id)
 	return done, true, nil
 }
 

@@ -212,7 +212,7 @@ func (b *build) checkLinks(list []*instruction) {
 			link = c.Link
 		}
 		if link && !b.o.Layers {
-			b.o.Output.warn("--link is not supported when building without --layers, ignoring --link")
+			b.warn("--link is not supported when building without --layers, ignoring --link")
 		}
 	}
 }

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/testenv"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
@@ -49,7 +51,7 @@ func (e env) build(t *testing.T, dockerfile string, change func(*Options)) (Resu
 	var out bytes.Buffer
 	o := Options{
 		Source: Source{Context: dir, Fetch: contexts.Options{Cwd: dir, TempDir: e.Host.TempDir}},
-		Base:   builder.BaseOptions{Pull: transfer.PullNever}, Output: Output{Steps: &out, Warn: e.Warn},
+		Base:   builder.BaseOptions{Pull: transfer.PullNever}, Output: Output{Events: events.New(&events.Plain{Steps: &out, Out: &out, Err: &out, Warn: func(s string) { e.Warn("%s", s) }}, time.Now)},
 	}
 	if change != nil {
 		change(&o)

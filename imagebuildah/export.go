@@ -110,4 +110,4 @@ func (r *stageRun) exportTar(ctx context.Context, root *copier.Root, x Export) e
 	})
 }
 
-func (r *stageRun) note(text string) { r.o.Output.warn("%s", text) }
+func (r *stageRun) note(text string) { r.warn("%s", text) }

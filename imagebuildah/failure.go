@@ -54,19 +54,16 @@ const (
 	tailBytes = 8 << 10
 )
 
-// watch lets the end of what a command writes be repeated when it fails, as far as
-// nobody sees it while it runs.
+// watch shows what a command writes, and lets the end of that be repeated when it
+// fails, as far as nobody sees it while it runs.
 func (r *stageRun) watch(s *builder.Stdio) {
 	r.last = &tail{}
-	both := r.o.Output.OutUnseen && r.o.Output.ErrUnseen && s.Out == s.Err
+	s.Out, s.Err = r.out.Output(1), r.out.Output(2)
 	if r.o.Output.OutUnseen {
-		s.Out = r.last.beside(s.Out)
+		s.Out = io.MultiWriter(s.Out, r.last)
 	}
-	switch {
-	case both:
-		s.Err = s.Out
-	case r.o.Output.ErrUnseen:
-		s.Err = r.last.beside(s.Err)
+	if r.o.Output.ErrUnseen {
+		s.Err = io.MultiWriter(s.Err, r.last)
 	}
 }
 
@@ -74,14 +71,6 @@ func (r *stageRun) watch(s *builder.Stdio) {
 type tail struct {
 	mu  sync.Mutex
 	buf []byte
-}
-
-// beside writes to w and to the tail.
-func (t *tail) beside(w io.Writer) io.Writer {
-	if w == nil || w == io.Discard {
-		return t
-	}
-	return io.MultiWriter(w, t)
 }
 
 func (t *tail) Write(p []byte) (int, error) {

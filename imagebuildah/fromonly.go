@@ -34,14 +34,12 @@ func (r *stageRun) nameState(ctx context.Context) (builder.Committed, error) {
 	if len(r.o.Tags) > 0 {
 		dest = r.o.Tags[0]
 	}
-	r.out.commit(dest)
+	r.out.Commit(dest)
 	names, err := r.engine.Name(ctx, st.ImageID, r.o.Tags, r.o.Commit)
 	if err != nil {
 		return builder.Committed{}, err
 	}
-	if !r.o.Output.HideIDs {
-		r.out.id(st.ImageID)
-	}
+	r.out.Image(st.ImageID)
 	done := builder.Committed{ID: st.ImageID, Names: names, State: st}
 	done.Manifest.Digest = st.ImageDigest
 	return done, nil

@@ -70,19 +70,16 @@ func TestRulesHaveExamples(t *testing.T) {
 // begin where the file wants none.
 func TestFindingsOfBuild(t *testing.T) {
 	t.Parallel()
-	var told []string
-	o := Options{Output: Output{Finding: func(f Finding) { told = append(told, f.Rule) }}}
-	r, err := transcript(t, "FROM base\nCMD x\n", o)
-	if err != nil || len(told) != 1 || told[0] != "JSONArgsRecommended" {
-		t.Errorf("%v %q\n%s", err, told, r.log.String())
+	r, err := transcript(t, "FROM base\nCMD x\n", Options{})
+	if err != nil || len(r.findings) != 1 || r.findings[0] != "JSONArgsRecommended" {
+		t.Errorf("%v %q\n%s", err, r.findings, r.log.String())
 	}
-	told = nil
-	r, err = transcript(t, "# check=error=true\nFROM base\nRUN x\nCMD x\n", o)
+	r, err = transcript(t, "# check=error=true\nFROM base\nRUN x\nCMD x\n", Options{})
 	var at *SourceError
-	if !errors.As(err, &at) || at.Line != 4 || len(told) > 0 || strings.Contains(r.log.String(), "STEP") {
-		t.Errorf("%v %q\n%s", err, told, r.log.String())
+	if !errors.As(err, &at) || at.Line != 4 || len(r.findings) > 0 || strings.Contains(r.log.String(), "STEP") {
+		t.Errorf("%v %q\n%s", err, r.findings, r.log.String())
 	}
-	if _, err := transcript(t, "# check=error=true\nFROM base\nCMD [\"x\"]\n", o); err != nil {
+	if _, err := transcript(t, "# check=error=true\nFROM base\nCMD [\"x\"]\n", Options{}); err != nil {
 		t.Error(err)
 	}
 }

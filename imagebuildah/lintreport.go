@@ -3,6 +3,8 @@ package imagebuildah
 import (
 	"context"
 	"errors"
+
+	"github.com/projectatomic/buildah/internal/events"
 )
 
 // Check reads, parses and plans what [Build] would build, and gives what the lint
@@ -28,11 +30,11 @@ func Check(ctx context.Context, o Options) (findings []Finding, err error) {
 // tellFindings ends a build. They come last, where nobody takes them for the
 // output of a step.
 func (b *build) tellFindings() {
-	if b.o.Output.Finding == nil || b.told {
+	if b.told {
 		return
 	}
 	b.told = true
 	for _, f := range b.report.findings {
-		b.o.Output.Finding(f)
+		b.out.Warn(events.Warning{Text: f.String(), Rule: f.Rule, URL: f.URL, File: f.File, Line: f.Line, Column: f.Column})
 	}
 }

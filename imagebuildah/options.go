@@ -3,13 +3,12 @@ package imagebuildah
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
@@ -73,26 +72,18 @@ type Stages struct {
 
 // Output is where the build tells of itself.
 type Output struct {
-	Steps   io.Writer                        // step lines; nil means none, as with --quiet
-	HideIDs bool                             // no "--> ID" lines, as with --iidfile
-	Warn    func(format string, args ...any) // one line each; nil drops them
-	Finding func(Finding)                    // what the lint rules find, when the build is done; nil drops it
-	// Measure is called when a step begins, and what it gives when it has succeeded;
-	// nil measures nothing.
-	Measure func() func()
+	Events *events.Stream // also takes the output of RUN and warnings; nil drops all
+	// Measure is called when a step begins, and what it gives when it has succeeded,
+	// for a line about what the step cost; nil measures nothing.
+	Measure func() func() string
 	// What RUN writes to these streams is not shown to anybody: the end of it is in
 	// the [StepError] when it fails.
 	OutUnseen, ErrUnseen bool
-	// Split gives a platform writers of its own; nil gives them all the same.
-	Split func(p builder.Platform) (Streams, error)
+	// Split gives a platform a stream of its own, which the caller closes; nil gives
+	// them all the same.
+	Split func(p builder.Platform) (*events.Stream, error)
 
-	label string // "[linux/arm64] ", with several platforms
-}
-
-// Streams are where one of several builds writes.
-type Streams struct {
-	Steps    io.Writer // as in Output
-	Out, Err io.Writer // of RUN
+	label string // "linux/arm64", with several platforms
 }
 
 // Result is what was built.
@@ -153,57 +144,9 @@ func (o *Options) normalizeTimes() error {
 }
 
 // measure begins to measure a step.
-func (o *Output) measure() (done func()) {
+func (o *Output) measure() (cost func() string) {
 	if o.Measure == nil {
-		return func() {}
+		return func() string { return "" }
 	}
 	return o.Measure()
-}
-
-func (o *Output) warn(format string, args ...any) {
-	if o.Warn != nil {
-		o.Warn(format, args...)
-	}
-}
-
-// printer writes the lines that scripts read (spec build.md, 5.7).
-type printer struct {
-	out    io.Writer
-	label  string // "[linux/arm64] ", with more than one platform
-	prefix string // the label, and "[1/2] " with more than one stage
-	step   int
-	total  int
-}
-
-func (p *printer) stage(index, stages, steps int) {
-	p.prefix, p.step, p.total = p.label, 0, steps+1
-	if stages > 1 {
-		p.prefix += fmt.Sprintf("[%d/%d] ", index+1, stages)
-	}
-}
-
-func (p *printer) line(text string) {
-	p.step++
-	if p.step > p.total {
-		p.printf("%sSTEP %d: %s\n", p.prefix, p.step, text)
-		return
-	}
-	p.printf("%sSTEP %d/%d: %s\n", p.prefix, p.step, p.total, text)
-}
-
-func (p *printer) commit(name string) {
-	p.printf("%s\n", strings.TrimSpace(p.prefix+"COMMIT "+name))
-}
-
-// shortID is how many digits of an ID are shown.
-const shortID = 12
-
-func (p *printer) id(id string) {
-	p.printf("--> %s\n", id[:min(shortID, len(id))])
-}
-
-func (p *printer) printf(format string, args ...any) {
-	if p.out != nil {
-		fmt.Fprintf(p.out, format, args...)
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
@@ -103,11 +104,11 @@ func discard(ctx context.Context, e engine, o Options, ids []string, known map[s
 // forPlatform are the options of one of several builds.
 func (o Options) forPlatform(p builder.Platform) (Options, error) {
 	o.Base.Platform, o.Tags = p, nil
-	o.Output.label = "[" + p.String() + "] "
+	o.Output.label = p.String()
 	return o.split()
 }
 
-// split are the options with the writers of the platform.
+// split are the options with the stream of the platform.
 func (o Options) split() (Options, error) {
 	if o.Output.Split == nil {
 		return o, nil
@@ -116,8 +117,8 @@ func (o Options) split() (Options, error) {
 	if p.IsZero() {
 		p = imageconfig.Host()
 	}
-	s, err := o.Output.Split(p)
-	o.Output.Steps, o.Run.Stdio.Out, o.Run.Stdio.Err = s.Steps, s.Out, s.Err
+	var err error
+	o.Output.Events, err = o.Output.Split(p)
 	return o, err
 }
 
@@ -134,10 +135,11 @@ func (r *Result) lists(ctx context.Context, e engine, o Options, ids []string) (
 	if r.ID, r.Names, err = e.MakeList(ctx, o.Tags, ids, o.Commit); err != nil {
 		return err
 	}
-	out := printer{out: o.Output.Steps}
+	out := o.Output.Events.Build("")
 	for _, name := range r.Names {
-		out.printf("Successfully tagged %s\n", name)
+		out.Tagged(name)
 	}
+	out.End(events.Done)
 	return nil
 }
 

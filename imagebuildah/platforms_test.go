@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
@@ -71,7 +73,7 @@ func buildLists(t *testing.T, dockerfile string, o Options) (result Result, tran
 	}
 	var out strings.Builder
 	r := newRecorder(t, o)
-	o.Source.Context, o.Output.Steps = dir, &out
+	o.Source.Context, o.Output.Events = dir, events.New(&events.Plain{Steps: &out}, time.Now)
 	o.Lists.Platforms = platforms(t, "linux/arm64", "linux/arm/v7")
 	result, err = run(t.Context(), r, o)
 	for _, l := range r.lines {
@@ -144,9 +146,9 @@ func TestPlatformsSameNameForListAndTag(t *testing.T) {
 func TestPlatformsEachWriteToTheirOwn(t *testing.T) {
 	t.Parallel()
 	logs := map[string]*strings.Builder{}
-	split := func(p builder.Platform) (Streams, error) {
+	split := func(p builder.Platform) (*events.Stream, error) {
 		logs[p.String()] = &strings.Builder{}
-		return Streams{Steps: logs[p.String()]}, nil
+		return events.New(&events.Plain{Steps: logs[p.String()]}, time.Now), nil
 	}
 	_, _, output, err := buildLists(t, "FROM scratch\nLABEL a=b\n", Options{Output: Output{Split: split}})
 	if err != nil || output != "" {

@@ -24,6 +24,8 @@ type recorder struct {
 	ids    int
 	open   map[string]bool // workspaces and lent roots that are still there
 	cancel context.CancelFunc
+
+	findings []string // the rules that found something
 }
 
 func newRecorder(t *testing.T, o Options) *recorder {

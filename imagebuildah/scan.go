@@ -14,8 +14,7 @@ func (r *stageRun) scan(ctx context.Context, commit *builder.CommitOptions) (don
 		return func() error { return nil }, nil
 	}
 	o.Base, o.Times = r.o.Base, commit.Times
-	o.Run = builder.RunOptions{Isolation: r.o.Run.Isolation, Runtime: r.o.Run.Runtime, Stdio: r.o.Run.Stdio}
-	o.Run.Stdio.In = nil
+	o.Run = builder.RunOptions{Isolation: r.o.Run.Isolation, Runtime: r.o.Run.Runtime, Stdio: builder.Stdio{Out: r.out.Output(1), Err: r.out.Output(2)}}
 	o.Contexts = append(o.Contexts, r.contextRoot().Path())
 	files, done, err := r.ws.Scan(ctx, o)
 	commit.AddFiles = append(commit.AddFiles, files...)

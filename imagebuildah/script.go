@@ -95,7 +95,6 @@ func (s *scripter) script(ctx context.Context, o Options) (text string, err erro
 	}
 	defer func() { err = errors.Join(err, in.close()) }()
 	s.context = in.opened.Dir
-	o.Output.Steps, o.Output.HideIDs = nil, true
 	result, err := in.build(ctx, s, o)
 	var step *StepError
 	var at *SourceError

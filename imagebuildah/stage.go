@@ -11,6 +11,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/sourcepolicy"
 )
@@ -21,7 +22,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // stageRun is one stage being built.
 type stageRun struct {
 	*build
-	out     printer // of this stage: another may be built in its middle
+	out     *events.Group // of this stage: another may be built in its middle
 	stage   *stage
 	ws      workspace
 	scope   *scope
@@ -39,32 +40,33 @@ type stageRun struct {
 }
 
 // stage builds one stage.
-func (b *build) stage(ctx context.Context, s *stage) (*stageResult, error) {
-	r := &stageRun{build: b, out: printer{out: b.o.Output.Steps, label: b.o.Output.label}, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
-	measured := r.o.Output.measure()
+func (b *build) stage(ctx context.Context, s *stage) (result *stageResult, err error) {
+	out, leave := b.enter(s)
+	defer func() { leave(status(ctx, err)) }()
+	r := &stageRun{build: b, out: out, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
+	cost := r.o.Output.measure()
 	if err := r.begin(ctx); err != nil {
 		return nil, &StepError{Err: err, place: s.from.placeOf(err)}
 	}
-	measured()
+	r.endStep(cost, builder.Committed{})
 	if len(r.steps) == 0 {
 		return r.withoutSteps(ctx)
 	}
 	if err := r.checkMachine(ctx); err != nil {
 		return nil, err
 	}
-	result := &stageResult{ws: r.ws, scope: r.scope, machine: r.machine}
-	var err error
+	result = &stageResult{ws: r.ws, scope: r.scope, machine: r.machine}
 	for i, in := range r.steps {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		measured = r.o.Output.measure()
-		r.out.line(stepLine(in))
+		cost = r.o.Output.measure()
+		r.tellStep(in, stepLine(in))
 		r.ws.Step(stepLine(in), in.placeOf(nil))
 		if result.final, err = r.take(ctx, in, i == len(r.steps)-1); err != nil {
 			return nil, err
 		}
-		measured()
+		r.endStep(cost, result.final)
 	}
 	return result, nil
 }
@@ -93,7 +95,7 @@ func (r *stageRun) begin(ctx context.Context) error {
 	if r.labelled() {
 		steps++
 	}
-	r.out.stage(s.index, len(r.plan.stages), steps)
+	r.out.Start(steps + 1)
 	var st builder.State
 	var err error
 	if s.base == none {
@@ -127,7 +129,7 @@ func (r *stageRun) begin(ctx context.Context) error {
 // baseImage fetches the image that the stage is based on.
 func (r *stageRun) baseImage(ctx context.Context) (builder.State, error) {
 	r.scope = newScope(r.plan.given, r.plan.outer)
-	r.out.line(r.fromText(r.stage.image))
+	r.from(r.stage.image)
 	o, err := r.baseOptions()
 	if err != nil {
 		return builder.State{}, err
@@ -158,7 +160,7 @@ func (r *stageRun) baseStage(ctx context.Context) (builder.State, error) {
 	if name == "" {
 		name = r.stage.image // a stage without steps on scratch
 	}
-	r.out.line(r.fromText(name))
+	r.from(name)
 	return st, nil
 }
 
@@ -207,7 +209,7 @@ func (r *stageRun) adopt() error {
 	}
 	img.ClearOnBuild()
 	r.steps = append(triggers, r.steps...)
-	r.out.total += len(triggers)
+	r.out.AddSteps(len(triggers))
 	return nil
 }
 
@@ -303,8 +305,8 @@ func (r *stageRun) preview() (err error) {
 	o := r.intermediate()
 	o.Pending = r.pending
 	var id string
-	if id, r.virtual, err = r.ws.Preview(o); err == nil && !r.o.Output.HideIDs {
-		r.out.id(id)
+	if id, r.virtual, err = r.ws.Preview(o); err == nil {
+		r.out.Image(id)
 	}
 	return err
 }
@@ -331,7 +333,7 @@ func (r *stageRun) commitFinal(ctx context.Context, entry builder.History) (done
 	if len(r.o.Tags) > 0 {
 		dest, o.Tags = r.o.Tags[0], r.o.Tags[1:]
 	}
-	r.out.commit(dest)
+	r.out.Commit(dest)
 	return r.commit(ctx, dest, entry, o)
 }
 
@@ -352,8 +354,6 @@ func (r *stageRun) commit(ctx context.Context, dest string, entry builder.Histor
 		return done, err
 	}
 	r.pending = nil
-	if !r.o.Output.HideIDs {
-		r.out.id(done.ID)
-	}
+	r.out.Image(done.ID)
 	return done, nil
 }

@@ -68,7 +68,7 @@ func (r *stageRun) arg(c *instructions.ArgCommand) {
 		if r.scope.declare(a.Key, a.Value) || slices.Contains(proxyArgs, a.Key) || a.Key == epochArg {
 			continue
 		}
-		r.o.Output.warn("missing %q build argument. Try adding %q to the command line", a.Key, "--build-arg "+a.Key+"=<VALUE>")
+		r.warn("missing %q build argument. Try adding %q to the command line", a.Key, "--build-arg "+a.Key+"=<VALUE>")
 	}
 }
 
@@ -151,12 +151,12 @@ func (r *stageRun) configureDocker(cmd instructions.Command) error {
 	switch c := cmd.(type) {
 	case *instructions.ShellCommand:
 		if oci {
-			r.o.Output.warn("SHELL is not persisted in the OCI image format, %v will only be used by the steps of this build: use --format docker to keep it", c.Shell)
+			r.warn("SHELL is not persisted in the OCI image format, %v will only be used by the steps of this build: use --format docker to keep it", c.Shell)
 		}
 		img.SetShell(c.Shell)
 	case *instructions.HealthCheckCommand:
 		if oci {
-			r.o.Output.warn("HEALTHCHECK is not supported for OCI image format and will be ignored: use --format docker to keep it")
+			r.warn("HEALTHCHECK is not supported for OCI image format and will be ignored: use --format docker to keep it")
 		}
 		img.SetHealthcheck(&imageconfig.HealthConfig{
 			Test: c.Health.Test, Interval: c.Health.Interval, Timeout: c.Health.Timeout,
@@ -164,7 +164,7 @@ func (r *stageRun) configureDocker(cmd instructions.Command) error {
 		})
 	case *instructions.OnbuildCommand:
 		if oci {
-			r.o.Output.warn("ONBUILD is not supported for OCI image format, %q will be ignored: use --format docker to keep it", c.Expression)
+			r.warn("ONBUILD is not supported for OCI image format, %q will be ignored: use --format docker to keep it", c.Expression)
 		}
 		img.AddOnBuild(c.Expression)
 	default:

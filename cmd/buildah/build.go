@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
 	"github.com/projectatomic/buildah/internal/contexts"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
@@ -81,27 +83,26 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err e
 		return err
 	}
 	o.Source.Context = c.Args().First()
-	o.Output = imagebuildah.Output{Steps: out, HideIDs: f.result.iidFile != "", Warn: e.Warn, Finding: f.finding(e)}
-	o.Run.Stdio.Out, o.Run.Stdio.Err = out, errs
-	o.Output.OutUnseen, o.Output.ErrUnseen = f.result.logFile != "", f.result.logFile != ""
 	if f.running.stdin {
 		o.Run.Stdio.In = p.stdin
 	}
-	e.Images.Report = errs
-	if f.result.quiet || f.result.toStdout() {
-		o.Output.Steps, o.Run.Stdio.Out, e.Images.Report = nil, io.Discard, nil
-		o.Output.OutUnseen = true
+	quiet := f.result.quiet || f.result.toStdout()
+	if e.Images.Report = errs; quiet {
+		e.Images.Report = nil
 	}
-	measure, closeUsage, err := f.usage.settle(o.Output.Steps)
+	o.Output.Events = events.New(f.plain(e, out, errs), time.Now)
+	o.Output.ErrUnseen = f.result.logFile != ""
+	o.Output.OutUnseen = quiet || o.Output.ErrUnseen
+	measure, closeUsage, err := f.usage.settle(quiet)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeUsage()) }()
 	o.Output.Measure = measure
-	logs := f.lists.split(&f.result, &o.Output, e)
+	logs := f.split(&o.Output, e)
 	defer logs.close()
 	result, err := imagebuildah.Build(c.Context, e, o)
-	if err != nil {
+	if err = errors.Join(err, o.Output.Events.Close(), logs.end()); err != nil {
 		return err
 	}
 	if f.result.toStdout() {

@@ -9,7 +9,6 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
-	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
 )
 
@@ -141,12 +140,4 @@ func writeFindingsJSON(w io.Writer, findings []imagebuildah.Finding, err error) 
 		r.Error = &lintError{Message: oneLine(err)}
 	}
 	return writeJSON(w, r)
-}
-
-// finding takes what rules find during a build.
-func (f *buildFlags) finding(e *builder.Engine) func(imagebuildah.Finding) {
-	if f.result.quiet || e.Warn == nil {
-		return nil
-	}
-	return func(found imagebuildah.Finding) { e.Warn("%s", found) }
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
+	"github.com/projectatomic/buildah/internal/events"
 )
 
 // listFlags are about images for several platforms.
@@ -61,29 +63,39 @@ func (f *listFlags) settle(p *platformFlags, o *imagebuildah.Options) (err error
 
 // platformLogs are the log files of --logsplit, by platform.
 type platformLogs struct {
-	base  string
-	files map[string]*os.File
+	base    string
+	files   map[string]*os.File
+	streams []*events.Stream
 }
 
 // split gives each platform a log file of its own, if that is wanted.
-func (f *listFlags) split(r *resultFlags, o *imagebuildah.Output, e *builder.Engine) *platformLogs {
-	logs := &platformLogs{base: r.logFile, files: map[string]*os.File{}}
-	if !f.logSplit {
+func (f *buildFlags) split(o *imagebuildah.Output, e *builder.Engine) *platformLogs {
+	logs := &platformLogs{base: f.result.logFile, files: map[string]*os.File{}}
+	if !f.lists.logSplit {
 		return logs
 	}
-	quiet := o.Steps == nil
-	o.Split = func(p builder.Platform) (imagebuildah.Streams, error) {
+	o.Split = func(p builder.Platform) (*events.Stream, error) {
 		file, err := logs.open(p)
 		if err != nil {
-			return imagebuildah.Streams{}, err
+			return nil, err
 		}
-		if quiet {
-			return imagebuildah.Streams{Out: io.Discard, Err: file}, nil
+		if e.Images.Report != nil {
+			e.Images.Report = file
 		}
-		e.Images.Report = file
-		return imagebuildah.Streams{Steps: file, Out: file, Err: file}, nil
+		stream := events.New(f.plain(e, file, file), time.Now)
+		logs.streams = append(logs.streams, stream)
+		return stream, nil
 	}
 	return logs
+}
+
+// end shows what the streams of platforms still hold back.
+func (l *platformLogs) end() error {
+	var errs []error
+	for _, s := range l.streams {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // open makes the log file of a platform. Its variant is in the name only when

@@ -22,12 +22,13 @@ func (f *rusageFlags) options() []*option {
 }
 
 // settle gives what measures a step from when it is called until what it gives is
-// called. Without a file, out gets the lines; nil measures nothing.
-func (f *rusageFlags) settle(out io.Writer) (measure func() func(), done func() error, err error) {
+// called, which is a line that is to be shown, or "" when the file has it.
+func (f *rusageFlags) settle(quiet bool) (measure func() func() string, done func() error, err error) {
 	done = func() error { return nil }
-	if !f.log && f.file == "" || out == nil {
+	if !f.log && f.file == "" || quiet {
 		return nil, done, nil
 	}
+	var out io.Writer
 	if f.file != "" {
 		file, err := os.OpenFile(f.file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
 		if err != nil {
@@ -35,13 +36,19 @@ func (f *rusageFlags) settle(out io.Writer) (measure func() func(), done func() 
 		}
 		out, done = file, file.Close
 	}
-	return func() func() {
+	return func() func() string {
 		before, err := rusage.Now()
-		return func() {
+		return func() string {
 			after, failed := rusage.Now()
-			if err == nil && failed == nil {
-				fmt.Fprintln(out, after.Since(before))
+			if err != nil || failed != nil {
+				return ""
 			}
+			text := fmt.Sprint(after.Since(before))
+			if out == nil {
+				return text
+			}
+			fmt.Fprintln(out, text)
+			return ""
 		}
 	}, done, nil
 }

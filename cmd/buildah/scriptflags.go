@@ -2,11 +2,13 @@ package main
 
 import (
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
+	"github.com/projectatomic/buildah/internal/events"
 )
 
 // scriptFlags are about a build as a script.
@@ -40,7 +42,7 @@ func (p *program) printScript(c *cli.Context, e *builder.Engine, f *buildFlags) 
 		return err
 	}
 	o.Source.Context = c.Args().First()
-	o.Output.Warn = e.Warn
+	o.Output.Events = events.New(&events.Plain{Warn: warner(e)}, time.Now)
 	if f.running.stdin {
 		o.Run.Stdio.In = p.stdin
 	}

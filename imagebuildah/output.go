@@ -1,0 +1,80 @@
+package imagebuildah
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/events"
+)
+
+// declare tells which stages there will be, in which order.
+func (b *build) declare() {
+	b.around = b.out
+	b.groups = make([]*events.Group, len(b.plan.stages))
+	for i, s := range b.plan.stages {
+		if s.needed {
+			b.groups[i] = b.out.Stage(b.position(s))
+		}
+	}
+}
+
+// position is where a stage stands among all.
+func (b *build) position(s *stage) events.Position {
+	return events.Position{Index: s.index, Count: len(b.plan.stages), Name: s.shown}
+}
+
+// enter begins to tell of a stage. One that only a trigger of a base needs, or
+// something in the middle of another stage, is told of where it is needed.
+func (b *build) enter(s *stage) (out *events.Group, leave func(events.Status)) {
+	around := b.around
+	if out = b.groups[s.index]; out == nil {
+		out = around.Stage(b.position(s))
+	}
+	b.around = out
+	return out, func(how events.Status) {
+		out.End(how)
+		b.around = around
+	}
+}
+
+// status is how something ended. What fails because all is stopped did not fail itself.
+func status(ctx context.Context, err error) events.Status {
+	switch {
+	case err == nil:
+		return events.Done
+	case ctx.Err() != nil:
+		return events.Stopped
+	}
+	return events.Failing
+}
+
+// from begins the first step, with the base that was found.
+func (r *stageRun) from(image string) {
+	r.tellStep(r.stage.from, r.fromText(image))
+}
+
+// tellStep tells that a step begins, as text shows it.
+func (r *stageRun) tellStep(in *instruction, text string) {
+	file, line := in.src.name, in.node.StartLine
+	if line == 0 {
+		file = "" // an option added it
+	}
+	r.out.Step(text, file, line)
+}
+
+// endStep ends a step that has succeeded.
+func (r *stageRun) endStep(cost func() string, _ builder.Committed) {
+	r.out.Usage(cost())
+	r.out.EndStep(events.Done, -1)
+}
+
+// warn tells of something in the stage that does not stop it.
+func (r *stageRun) warn(format string, args ...any) {
+	r.out.Warn(events.Warning{Text: fmt.Sprintf(format, args...)})
+}
+
+// warn tells of something that does not stop the build.
+func (b *build) warn(format string, args ...any) {
+	b.out.Warn(events.Warning{Text: fmt.Sprintf(format, args...)})
+}
