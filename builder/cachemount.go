@@ -27,6 +27,9 @@ func (e *Engine) cacheRoot() string {
 	return filepath.Join(e.Host.TempDir, "buildah-cache-"+strconv.Itoa(e.Host.UID))
 }
 
+// cacheLocks is the directory beside the caches that says which are in use.
+const cacheLocks = "buildah-cache-lockfiles"
+
 // PruneCaches removes what cache mounts have kept.
 func (e *Engine) PruneCaches() error {
 	if err := os.RemoveAll(e.cacheRoot()); err != nil {
@@ -142,7 +145,7 @@ func (m *mounting) shareCache(ctx context.Context, name string, mf mountflag.Mou
 // lockCache waits until no other command uses a locked cache, and tells whether a
 // private one is free. One that is shared is noted as used; it never waits.
 func (m *mounting) lockCache(ctx context.Context, name string, sharing mountflag.Sharing) (bool, error) {
-	dir := filepath.Join(m.engine.cacheRoot(), "buildah-cache-lockfiles", name)
+	dir := filepath.Join(m.engine.cacheRoot(), cacheLocks, name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return false, err
 	}

@@ -113,26 +113,38 @@ func (e *Engine) wantedImages(o ListOptions) (imagePredicate, error) {
 
 // imageInfos gives every complete image, the newest first, with what stands on what.
 func (e *Engine) imageInfos() ([]ImageInfo, error) {
-	images, err := e.Store.Images()
+	infos, err := e.plainInfos()
 	if err != nil {
-		return nil, fmt.Errorf("listing images: %w", err)
+		return nil, err
 	}
 	parents, err := e.Store.LayerParents()
 	if err != nil {
 		return nil, fmt.Errorf("listing layers: %w", err)
 	}
-	infos := make([]ImageInfo, 0, len(images))
-	for _, img := range images {
-		infos = append(infos, infoOf(img))
-	}
-	children, listed := e.childCounts(infos, parents), e.listed(infos)
+	children := e.childCounts(infos, parents)
 	for i := range infos {
 		infos[i].Children = children[infos[i].ID]
-		infos[i].Listed = slices.ContainsFunc(infos[i].Digests, func(d digest.Digest) bool { return listed[d] })
 	}
 	slices.SortStableFunc(infos, func(a, b ImageInfo) int {
 		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.ID, b.ID))
 	})
+	return infos, nil
+}
+
+// plainInfos gives every complete image, without what stands on what.
+func (e *Engine) plainInfos() ([]ImageInfo, error) {
+	images, err := e.Store.Images()
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	infos := make([]ImageInfo, 0, len(images))
+	for _, img := range images {
+		infos = append(infos, infoOf(img))
+	}
+	listed := e.listed(infos)
+	for i := range infos {
+		infos[i].Listed = slices.ContainsFunc(infos[i].Digests, func(d digest.Digest) bool { return listed[d] })
+	}
 	return infos, nil
 }
 

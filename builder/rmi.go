@@ -23,17 +23,21 @@ type RemoveOptions struct {
 type Removed struct {
 	Untagged []string
 	Deleted  []string // image IDs
+	// Cached is how many of all images the build cache kept: with --all they are
+	// gone, else they were left alone.
+	Cached int
 }
 
 // RemoveImages takes names off images and deletes the images that have none
 // left, with their unnamed parents. It goes on after an error; the errors come
-// together at the end, beside what was removed.
+// together at the end, beside what was removed. Prune leaves what the build cache
+// keeps.
 func (e *Engine) RemoveImages(ctx context.Context, names []string, o RemoveOptions) (Removed, error) {
 	r := removal{engine: e, force: o.Force}
 	var errs []error
 	errs = append(errs, e.sweepAbandoned())
 	if o.All || o.Prune {
-		errs = append(errs, r.sweep(ctx, func(i ImageInfo) bool { return o.All || i.Dangling() }))
+		errs = append(errs, r.sweep(ctx, o.All))
 	}
 	for _, name := range names {
 		if err := r.one(ctx, name); err != nil {
@@ -50,8 +54,9 @@ type PruneOptions struct {
 }
 
 // Prune removes images that nobody needs: the dangling ones and the unnamed ones
-// under them, or every one that no container uses. What commits left that were
-// killed goes first: torn images and half copied layers.
+// under them, but for those that the build cache keeps; or every one that no
+// container uses. What commits left that were killed goes first: torn images and
+// half copied layers.
 func (e *Engine) Prune(ctx context.Context, o PruneOptions) (Removed, error) {
 	if err := e.sweepAbandoned(); err != nil {
 		return Removed{}, err
@@ -63,7 +68,7 @@ func (e *Engine) Prune(ctx context.Context, o PruneOptions) (Removed, error) {
 	layers.Tidy(e.Store)
 	r := removal{engine: e, force: o.Force, skipUsed: !o.Force}
 	r.removed.Deleted = torn
-	err = r.sweep(ctx, func(i ImageInfo) bool { return o.All || i.Dangling() })
+	err = r.sweep(ctx, o.All)
 	return r.removed, err
 }
 
@@ -71,19 +76,28 @@ func (e *Engine) Prune(ctx context.Context, o PruneOptions) (Removed, error) {
 type removal struct {
 	engine   *Engine
 	force    bool
-	skipUsed bool // images that containers use are left alone, without an error
+	skipUsed bool            // images that containers use are left alone, without an error
+	cached   map[string]bool // images that the build cache keeps, which are left alone
+	named    string          // ID of the image that was asked for
 	removed  Removed
 }
 
-// sweep removes all images that wanted says yes to.
-func (r *removal) sweep(ctx context.Context, wanted func(ImageInfo) bool) error {
+// sweep removes all images, or the dangling ones that the build cache does not keep.
+func (r *removal) sweep(ctx context.Context, everything bool) error {
 	all, err := r.engine.imageInfos()
 	if err != nil {
 		return err
 	}
+	cached, err := r.engine.cachedImages(all)
+	if err != nil {
+		return err
+	}
+	if r.removed.Cached = len(cached); !everything {
+		r.cached = cached
+	}
 	var errs []error
 	for _, img := range all {
-		if img.ReadOnly || !wanted(img) || slices.Contains(r.removed.Deleted, img.ID) {
+		if img.ReadOnly || !everything && !img.Dangling() || r.cached[img.ID] || slices.Contains(r.removed.Deleted, img.ID) {
 			continue
 		}
 		used, err := r.users(img.ID)
@@ -132,6 +146,7 @@ func (r *removal) one(ctx context.Context, name string) error {
 	if children > 0 && len(used) == 0 {
 		return r.untagParent(img, name)
 	}
+	r.named = img.ID
 	return r.delete(ctx, img, used)
 }
 
@@ -184,8 +199,8 @@ func (r *removal) delete(ctx context.Context, img ImageInfo, used []store.Contai
 	if err != nil {
 		return err
 	}
-	if err := r.engine.Store.DeleteImage(img.ID, true); err != nil {
-		return fmt.Errorf("removing image %q: %w", img.ID, err)
+	if gone, err := r.deleteRecord(img); err != nil || !gone {
+		return err
 	}
 	r.removed.Untagged = append(r.removed.Untagged, img.Names...)
 	r.removed.Deleted = append(r.removed.Deleted, img.ID)
@@ -195,6 +210,20 @@ func (r *removal) delete(ctx context.Context, img ImageInfo, used []store.Contai
 	return r.deleteOrphans(ctx, above)
 }
 
+// deleteRecord removes an image by itself. One that was not asked for, and that
+// another process works with or has given a name, stays.
+func (r *removal) deleteRecord(img ImageInfo) (gone bool, err error) {
+	if img.ID == r.named {
+		gone, err = true, r.engine.Store.DeleteImage(img.ID, true)
+	} else {
+		gone, err = r.engine.Store.DeleteIdle(img.ID, func(now store.Image) bool { return slices.Equal(now.Names, img.Names) })
+	}
+	if err != nil {
+		return false, fmt.Errorf("removing image %q: %w", img.ID, err)
+	}
+	return gone, nil
+}
+
 // deleteOrphans removes those of the former ancestors that nothing stands on any more.
 func (r *removal) deleteOrphans(ctx context.Context, ancestors []string) error {
 	all, err := r.engine.imageInfos()
@@ -202,15 +231,19 @@ func (r *removal) deleteOrphans(ctx context.Context, ancestors []string) error {
 		return err
 	}
 	for _, img := range all {
-		if !slices.Contains(ancestors, img.ID) || !img.Dangling() || img.ReadOnly {
+		if !slices.Contains(ancestors, img.ID) || !img.Dangling() || img.ReadOnly || r.cached[img.ID] {
 			continue
 		}
 		used, err := r.users(img.ID)
 		if err != nil {
 			return err
 		}
-		if len(used) == 0 {
-			return r.delete(ctx, img, nil) // goes on with the next, with fresh counts
+		if len(used) > 0 {
+			continue
+		}
+		before := len(r.removed.Deleted)
+		if err := r.delete(ctx, img, nil); err != nil || len(r.removed.Deleted) > before {
+			return err // it has gone on with the next, with fresh counts
 		}
 	}
 	return nil

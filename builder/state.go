@@ -68,8 +68,11 @@ func (e *Engine) Base(ctx context.Context, image string, o BaseOptions) (State, 
 	return st, nil
 }
 
-// stateOf reads the state of a stored image.
+// stateOf reads the state of a stored image, which pruning then spares.
 func (e *Engine) stateOf(id string) (State, error) {
+	if err := e.Store.Pin(id); err != nil {
+		return State{}, err
+	}
 	img, err := e.Store.Image(id)
 	if err != nil {
 		return State{}, fmt.Errorf("reading image %q: %w", id, err)

@@ -159,10 +159,14 @@ func storeInfo(e *builder.Engine) (facts, error) {
 	if options == nil {
 		options = []string{}
 	}
+	use, err := diskUse(e)
+	if err != nil {
+		return nil, err
+	}
 	return facts{
 		"ContainerStore": facts{"number": len(containers)}, "ImageStore": facts{"number": len(images)},
 		"GraphDriverName": e.Store.Driver(), "GraphOptions": options, "GraphRoot": e.Store.GraphRoot(),
 		"GraphImageStore": raw.ImageStore(), "GraphStatus": status, "GraphTransientStore": raw.TransientStore(),
-		"RunRoot": e.Store.RunRoot(),
+		"RunRoot": e.Store.RunRoot(), "DiskUse": use,
 	}, nil
 }

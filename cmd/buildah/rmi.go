@@ -24,7 +24,7 @@ func (p *program) rmiCommand() *cli.Command {
 			boolOption("all,a", &o.All, "remove all images"),
 			boolOption("force,f", &o.Force, "also remove all names, and the containers that use the images"),
 			boolOption("intermediate", &intermediate, "remove the images that have no name, also where others stand on them"),
-			boolOption("prune,p", &o.Prune, "remove the images that have no name and that no other stands on"),
+			boolOption("prune,p", &o.Prune, "remove the images that have no name, that no other stands on and that the build cache does not keep"),
 		}),
 		Before: func(c *cli.Context) error {
 			if intermediate && (o.All || o.Force || o.Prune) {
@@ -39,7 +39,7 @@ func (p *program) rmiCommand() *cli.Command {
 					return errors.Join(p.showRemoved(builder.Removed{Deleted: gone}), err)
 				}
 				removed, err := e.RemoveImages(c.Context, c.Args().Slice(), o)
-				return errors.Join(p.showRemoved(removed), err)
+				return errors.Join(p.showRemoved(removed), p.noteCached(removed.Cached, o.All), err)
 			})
 		},
 	}

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Cache is the directory of one store; nil knows nothing and keeps nothing.
@@ -31,7 +33,7 @@ type Entry struct {
 	Virtual   bool   `json:"virtual,omitempty"` // no image has this configuration
 	Parts     Key    `json:"parts"`             // of the key, to explain a miss
 
-	Created time.Time `json:"created"`          // when the step was carried out
+	Created time.Time `json:"created"`          // when the step was carried out; the file's time is that of its last use
 	Remote  *Remote   `json:"remote,omitempty"` // where it was learnt; nil when the step was carried out here
 }
 
@@ -44,7 +46,7 @@ const entryLimit = 16 << 20
 func (c *Cache) path(key Key) string { return c.file(key.Digest()) }
 
 func (c *Cache) file(digest string) string {
-	return filepath.Join(c.dir, "steps", digest[:2], digest[2:])
+	return filepath.Join(c.dir, stepsDir, digest[:2], digest[2:])
 }
 
 // Find looks a step up. Whatever is wrong with the file, the step is not known.
@@ -65,7 +67,19 @@ func (c *Cache) Find(key Key) (Entry, bool) {
 	if json.NewDecoder(f).Decode(&e) != nil || e.Parts.Digest() != key.Digest() {
 		return Entry{}, false
 	}
+	noteUse(f.Name(), info.ModTime())
 	return e, true
+}
+
+// usedAgain is how much later another use has to be to be noted.
+const usedAgain = time.Minute
+
+// noteUse makes a file's time that of its last use, which pruning goes by. It is
+// not worth an error.
+func noteUse(name string, last time.Time) {
+	if age := time.Since(last); age > usedAgain || age < 0 {
+		_ = unix.UtimesNano(name, []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}})
+	}
 }
 
 // Keep remembers a step, in place of what was known of it.

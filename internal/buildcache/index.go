@@ -58,7 +58,7 @@ func (c *Cache) Index(root *copier.Root) *Index {
 	if c == nil || err != nil {
 		return x
 	}
-	x.file = filepath.Join(c.dir, "sums", fmt.Sprintf("%x-%x", info.Dev, info.Ino))
+	x.file = filepath.Join(c.dir, sumsDir, fmt.Sprintf("%x-%x", info.Dev, info.Ino))
 	data, err := os.ReadFile(x.file)
 	if err != nil || len(data) < len(magic)+sha256.Size || string(data[:len(magic)]) != magic {
 		return x
@@ -68,6 +68,9 @@ func (c *Cache) Index(root *copier.Root) *Index {
 		return x // torn
 	}
 	x.old, x.used = body, make([]bool, len(body)/recordSize)
+	if kept, err := os.Stat(x.file); err == nil {
+		noteUse(x.file, kept.ModTime())
+	}
 	return x
 }
 

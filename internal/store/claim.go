@@ -155,7 +155,7 @@ func layerOfClaim(name string) string {
 func (s *Store) claimedElsewhere(layer string, taken []*token) bool {
 	entries, err := os.ReadDir(s.claimsDir())
 	if err != nil {
-		return true
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	n := 0
 	for _, e := range entries {

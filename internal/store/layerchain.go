@@ -55,6 +55,21 @@ func (s *Store) measure(id string) (int64, error) {
 	return n, nil
 }
 
+// Layers gives all layers of the store by ID. The size of one that nobody measured
+// is 0.
+func (s *Store) Layers() (map[string]Layer, error) {
+	list, err := s.raw.Layers()
+	if err != nil {
+		return nil, fmt.Errorf("listing layers: %w", err)
+	}
+	all := make(map[string]Layer, len(list))
+	for i := range list {
+		raw := &list[i]
+		all[raw.ID] = Layer{ID: raw.ID, Parent: raw.Parent, DiffID: raw.UncompressedDigest, Size: max(raw.UncompressedSize, 0)}
+	}
+	return all, nil
+}
+
 // LayerParents gives the parent of each layer of the store, "" for a first one.
 func (s *Store) LayerParents() (map[string]string, error) {
 	list, err := s.raw.Layers()

@@ -36,6 +36,9 @@ func (s *Store) CreateImage(o NewImage) (string, error) {
 		return "", fmt.Errorf("writing image %q: its manifest names configuration %q", config, named)
 	}
 	id, items := config.Encoded(), o.items(config)
+	if err := s.Pin(id); err != nil {
+		return "", fmt.Errorf("writing image %q: %w", id, err)
+	}
 	opts := storage.ImageOptions{CreationDate: o.Created, BigData: items}
 	_, err = s.raw.CreateImage(id, nil, o.TopLayer, "{}", &opts)
 	if errors.Is(err, storage.ErrDuplicateID) {

@@ -53,6 +53,7 @@ type Store struct {
 	mu       sync.Mutex
 	detached map[string]bool    // containers with an unmount that somebody held up
 	claims   map[string][]token // of layers
+	pins     pins               // of images
 }
 
 // Open opens the store, and makes it when there is none.
@@ -150,4 +151,4 @@ func (s *Store) Driver() string { return s.raw.GraphDriverName() }
 // Close ends the use of the store. Containers stay mounted: mounts outlive
 // commands. There is nothing to flush, and the library's own way of forgetting a
 // store is not safe while another one is opened.
-func (s *Store) Close() error { return nil }
+func (s *Store) Close() error { return s.unpinAll() }
