@@ -43,6 +43,7 @@ type stageRun struct {
 func (b *build) stage(ctx context.Context, s *stage) (result *stageResult, err error) {
 	out, leave := b.enter(s)
 	defer func() { leave(status(ctx, err)) }()
+	ctx = events.With(ctx, out)
 	r := &stageRun{build: b, out: out, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
 	cost := r.o.Output.measure()
 	if err := r.begin(ctx); err != nil {

@@ -87,10 +87,8 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err e
 		o.Run.Stdio.In = p.stdin
 	}
 	quiet := f.result.quiet || f.result.toStdout()
-	if e.Images.Report = errs; quiet {
-		e.Images.Report = nil
-	}
 	o.Output.Events = events.New(f.plain(e, out, errs), time.Now)
+	e.Images.Report = o.Output.Events.Transfers()
 	o.Output.ErrUnseen = f.result.logFile != ""
 	o.Output.OutUnseen = quiet || o.Output.ErrUnseen
 	measure, closeUsage, err := f.usage.settle(quiet)

@@ -79,9 +79,6 @@ func (f *buildFlags) split(o *imagebuildah.Output, e *builder.Engine) *platformL
 		if err != nil {
 			return nil, err
 		}
-		if e.Images.Report != nil {
-			e.Images.Report = file
-		}
 		stream := events.New(f.plain(e, file, file), time.Now)
 		logs.streams = append(logs.streams, stream)
 		return stream, nil

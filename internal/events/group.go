@@ -18,6 +18,7 @@ type Group struct {
 	step   *Step // under way
 	number int   // of the latest step
 	begun  time.Time
+	ended  bool
 }
 
 // Position says which stage a group is. Count 0 means that it is none.
@@ -28,7 +29,7 @@ type Position struct {
 
 // Stage declares a stage, after all that the group has told so far.
 func (g *Group) Stage(at Position) *Group {
-	if g.over() {
+	if g == nil {
 		return nil
 	}
 	return g.stream.declare(g, at, g.Platform)
@@ -36,57 +37,58 @@ func (g *Group) Stage(at Position) *Group {
 
 // Start tells that the group is under way and how many steps it has.
 func (g *Group) Start(steps int) {
-	if g.over() {
-		return
-	}
-	g.set(func() { g.Steps, g.begun = steps, g.stream.now() })
-	g.tell(Event{Kind: GroupStarted, Steps: steps})
+	g.change(func() {
+		g.Steps, g.begun = steps, g.stream.now()
+		g.render(Event{Kind: GroupStarted, Steps: steps})
+	})
 }
 
 // AddSteps tells that there are more steps than was known.
 func (g *Group) AddSteps(n int) {
-	if g.over() || n == 0 {
+	if n == 0 {
 		return
 	}
-	g.set(func() { g.Steps += n })
-	g.tell(Event{Kind: StepsAdded, Steps: g.Steps})
+	g.change(func() {
+		g.Steps += n
+		g.render(Event{Kind: StepsAdded, Steps: g.Steps})
+	})
 }
 
 // Step tells that the next step begins. File and line say where it stands.
 func (g *Group) Step(text, file string, line int) {
-	if g.over() {
-		return
-	}
-	g.set(func() {
+	g.change(func() {
 		g.number++
 		g.stream.steps++
 		g.step = &Step{Number: g.number, Text: text, File: file, Line: line, Begun: g.stream.now(), id: g.stream.steps}
+		g.render(Event{Kind: StepStarted})
 	})
-	g.tell(Event{Kind: StepStarted})
 }
 
 // EndStep tells that the step under way is over. Size is how many bytes its layer
 // has, -1 for a step without one.
 func (g *Group) EndStep(status Status, size int64) {
-	if g.over() || g.step == nil {
+	g.change(func() { g.endStep(status, size) })
+}
+
+func (g *Group) endStep(status Status, size int64) {
+	if g.step == nil {
 		return
 	}
-	g.tell(Event{Kind: StepEnded, Status: status, Bytes: size, Seconds: g.stream.now().Sub(g.step.Begun).Seconds()})
-	g.set(func() { g.step = nil })
+	g.render(Event{Kind: StepEnded, Status: status, Bytes: size, Seconds: g.stream.now().Sub(g.step.Begun).Seconds()})
+	g.step = nil
 }
 
 // End tells that the group is over, and its step with it. Only the first call counts.
 func (g *Group) End(status Status) {
-	if g.over() {
-		return
-	}
-	g.EndStep(status, noLayer)
-	e := Event{Kind: GroupEnded, Status: status}
-	if !g.begun.IsZero() {
-		e.Seconds = g.stream.now().Sub(g.begun).Seconds()
-	}
-	g.tell(e)
-	g.stream = nil
+	g.change(func() {
+		g.endStep(status, noLayer)
+		e := Event{Kind: GroupEnded, Status: status}
+		if !g.begun.IsZero() {
+			e.Seconds = g.stream.now().Sub(g.begun).Seconds()
+		}
+		g.render(e)
+		g.ended = true
+	})
 }
 
 // noLayer is the size of a layer that there is none of.
@@ -137,25 +139,30 @@ func (g *Group) Output(fd int) io.Writer { return g.writer(Event{Kind: Output, F
 func (g *Group) Transfers() io.Writer { return g.writer(Event{Kind: Transfer}) }
 
 func (g *Group) writer(e Event) io.Writer {
-	if g.over() {
-		return io.Discard
-	}
-	e.Group, e.Step = g, g.step
-	return &writer{stream: g.stream, e: e}
+	w := io.Discard
+	g.change(func() {
+		e.Group, e.Step = g, g.step
+		w = &writer{stream: g.stream, e: e}
+	})
+	return w
 }
 
-func (g *Group) tell(e Event) {
-	if !g.over() {
-		g.stream.tell(g, e)
+func (g *Group) tell(e Event) { g.change(func() { g.render(e) }) }
+
+// change does what nobody may see half done. A group that is over has nothing to tell.
+func (g *Group) change(do func()) {
+	if g == nil {
+		return
 	}
-}
-
-// over tells that nothing is told any more.
-func (g *Group) over() bool { return g == nil || g.stream == nil }
-
-// set changes what a renderer may be reading.
-func (g *Group) set(change func()) {
 	g.stream.mu.Lock()
 	defer g.stream.mu.Unlock()
-	change()
+	if !g.ended {
+		do()
+	}
+}
+
+// render hands an event on.
+func (g *Group) render(e Event) {
+	e.Group, e.Step = g, g.step
+	g.stream.note(g.stream.render(e))
 }

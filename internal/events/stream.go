@@ -28,13 +28,13 @@ func (s *Stream) Build(platform string) *Group {
 }
 
 // Result tells what was built.
-func (s *Stream) Result(r Result) { s.tell(nil, Event{Kind: Finished, Result: r}) }
+func (s *Stream) Result(r Result) { s.tell(Event{Kind: Finished, Result: r}) }
 
 // Fail tells why nothing was built.
-func (s *Stream) Fail(f Failed) { s.tell(nil, Event{Kind: Failure, Failed: f}) }
+func (s *Stream) Fail(f Failed) { s.tell(Event{Kind: Failure, Failed: f}) }
 
 // Warn tells of something that belongs to no group.
-func (s *Stream) Warn(w Warning) { s.tell(nil, Event{Kind: Warned, Warning: w}) }
+func (s *Stream) Warn(w Warning) { s.tell(Event{Kind: Warned, Warning: w}) }
 
 // Logs gives what takes the log lines of libraries.
 func (s *Stream) Logs() io.Writer { return &writer{stream: s, e: Event{Kind: Log}} }
@@ -63,22 +63,22 @@ func (s *Stream) declare(parent *Group, at Position, platform string) *Group {
 	defer s.mu.Unlock()
 	s.groups++
 	g.id = s.groups
-	_ = s.render(Event{Kind: GroupDeclared, Group: g})
+	s.note(s.render(Event{Kind: GroupDeclared, Group: g}))
 	return g
 }
 
-// tell hands an event on.
-func (s *Stream) tell(g *Group, e Event) {
+// tell hands on an event that belongs to no group.
+func (s *Stream) tell(e Event) {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.Group = g; g != nil {
-		e.Step = g.step
-	}
-	s.err = cmp.Or(s.err, s.render(e))
+	s.note(s.render(e))
 }
+
+// note keeps the first error that nobody else hears of.
+func (s *Stream) note(err error) { s.err = cmp.Or(s.err, err) }
 
 func (s *Stream) render(e Event) error {
 	e.Time = s.now()

@@ -4,6 +4,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"go.podman.io/image/v5/types"
 
 	"github.com/projectatomic/buildah/internal/compress"
+	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/store"
 )
 
@@ -168,11 +170,20 @@ func (c *Client) credentials(creds string) (*types.DockerAuthConfig, error) {
 	return &types.DockerAuthConfig{Username: user, Password: password}, nil
 }
 
+// report is where progress is told of: to the stage of a build that asks for the
+// transfer, if one does. nil is quiet.
+func (c *Client) report(ctx context.Context) io.Writer {
+	if g := events.Of(ctx); g != nil {
+		return g.Transfers()
+	}
+	return c.Report
+}
+
 // say writes one line of progress.
-func (c *Client) say(format string, args ...any) {
-	if c.Report != nil {
+func (c *Client) say(ctx context.Context, format string, args ...any) {
+	if w := c.report(ctx); w != nil {
 		c.sayMutex.Lock()
 		defer c.sayMutex.Unlock()
-		fmt.Fprintf(c.Report, format+"\n", args...)
+		fmt.Fprintf(w, format+"\n", args...)
 	}
 }

@@ -141,7 +141,7 @@ func (j *pullJob) byName(ctx context.Context, name string) (Pulled, error) {
 	case byID || j.o.Policy == PullNever:
 		return Pulled{}, fmt.Errorf("it is not in the store: %w", store.ErrImageUnknown)
 	}
-	candidates, err := j.candidates(name, local)
+	candidates, err := j.candidates(ctx, name, local)
 	if err != nil {
 		return Pulled{}, err
 	}
@@ -188,7 +188,7 @@ type candidate struct {
 
 // candidates are the names that a name may stand for: that of the image in the
 // store, else what the configuration says about short names.
-func (j *pullJob) candidates(name string, local *match) ([]candidate, error) {
+func (j *pullJob) candidates(ctx context.Context, name string, local *match) ([]candidate, error) {
 	if local != nil {
 		named, err := reference.ParseNormalizedNamed(local.name)
 		return []candidate{{named: named}}, err
@@ -205,7 +205,7 @@ func (j *pullJob) candidates(name string, local *match) ([]candidate, error) {
 		return nil, err
 	}
 	if text := resolved.Description(); text != "" {
-		j.c.say("%s", text)
+		j.c.say(ctx, "%s", text)
 	}
 	list := make([]candidate, len(resolved.PullCandidates))
 	for i := range resolved.PullCandidates {
@@ -306,7 +306,7 @@ func (j *pullJob) fetch(ctx context.Context, ref, dest types.ImageReference, loc
 	}
 	name := ref.DockerReference()
 	if local == nil || j.o.Policy == PullAlways {
-		j.announce(name)
+		j.announce(ctx, name)
 	}
 	src, err := ref.NewImageSource(ctx, sys)
 	if err != nil {
@@ -326,7 +326,7 @@ func (j *pullJob) fetch(ctx context.Context, ref, dest types.ImageReference, loc
 		if hasDigest(local.img, d) {
 			return j.keep(local), nil
 		}
-		j.announce(name)
+		j.announce(ctx, name)
 	}
 	unlock, err := j.c.lock(ctx, reference.Domain(name)+"@"+d.String())
 	if err != nil {
@@ -337,9 +337,9 @@ func (j *pullJob) fetch(ctx context.Context, ref, dest types.ImageReference, loc
 }
 
 // announce says once what is being tried.
-func (j *pullJob) announce(named reference.Named) {
+func (j *pullJob) announce(ctx context.Context, named reference.Named) {
 	if j.said != named.String() {
 		j.said = named.String()
-		j.c.say("Trying to pull %s...", j.said)
+		j.c.say(ctx, "Trying to pull %s...", j.said)
 	}
 }

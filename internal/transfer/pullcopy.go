@@ -83,7 +83,7 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 	var resolved types.ImageReference
 	_, err = copy.Image(ctx, j.policy, target, src, &copy.Options{
 		RemoveSignatures:        j.o.Registry.RemoveSignatures,
-		ReportWriter:            j.c.Report,
+		ReportWriter:            j.c.report(ctx),
 		SourceCtx:               sys,
 		DestinationCtx:          sys,
 		OciDecryptConfig:        decrypt,

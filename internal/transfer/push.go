@@ -104,7 +104,7 @@ func (c *Client) newPush(ctx context.Context, dest types.ImageReference, o PushO
 	if sys, err = c.permit(sys, dest); err != nil {
 		return nil, nil, err
 	}
-	opts, err := c.copyOptions(o, sys)
+	opts, err := c.copyOptions(ctx, o, sys)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -167,7 +167,7 @@ func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 		if len(stream.sent) > 0 {
-			afterSending(&opts, stream, j.c.Report)
+			afterSending(&opts, stream, j.c.report(ctx))
 		}
 	}
 	return copy.Image(ctx, j.policy, target, opened, &opts)
@@ -266,7 +266,7 @@ func (o *PushOptions) check() error {
 	return err
 }
 
-func (c *Client) copyOptions(o PushOptions, sys *types.SystemContext) (*copy.Options, error) {
+func (c *Client) copyOptions(ctx context.Context, o PushOptions, sys *types.SystemContext) (*copy.Options, error) {
 	mediaType, err := manifestType(o.Format)
 	if err != nil {
 		return nil, err
@@ -278,7 +278,7 @@ func (c *Client) copyOptions(o PushOptions, sys *types.SystemContext) (*copy.Opt
 	return &copy.Options{
 		RemoveSignatures:       o.Registry.RemoveSignatures,
 		SignBy:                 o.Registry.SignBy,
-		ReportWriter:           c.Report,
+		ReportWriter:           c.report(ctx),
 		SourceCtx:              sys,
 		DestinationCtx:         sys,
 		ForceManifestMIMEType:  mediaType,

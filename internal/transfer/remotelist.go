@@ -49,7 +49,7 @@ func (c *Client) readList(ctx context.Context, image string, o PullOptions) ([]b
 		return nil, err
 	}
 	j := &pullJob{c: c, o: o, sys: sys}
-	candidates, err := j.candidates(image, nil)
+	candidates, err := j.candidates(ctx, image, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (c *Client) retry(ctx context.Context, r Registry, do func() error) error {
 			return err
 		}
 		pause := delay(r.RetryDelay, attempt)
-		c.say("Retrying in %s: %s", pause.Round(time.Millisecond), oneLine(err))
+		c.say(ctx, "Retrying in %s: %s", pause.Round(time.Millisecond), oneLine(err))
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():

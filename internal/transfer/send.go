@@ -51,7 +51,7 @@ func (c *Client) send(ctx context.Context, src *streamSource, dest types.ImageDe
 	if err != nil || !ok {
 		return err
 	}
-	s := &sender{c: c, o: o, src: src, dest: dest, ledger: newLedger(c.Store), bars: newBars(c.Report)}
+	s := &sender{c: c, o: o, src: src, dest: dest, ledger: newLedger(c.Store), bars: newBars(c.report(ctx))}
 	defer s.bars.wait()
 	if ref := dest.Reference(); ref.Transport().Name() == registryTransport {
 		s.place = ref.DockerReference().Name()
@@ -134,7 +134,7 @@ func (s *sender) layer(ctx context.Context, diffID digest.Digest) (blob, error) 
 		if info.Size > 0 {
 			b.Size = info.Size
 		}
-		s.c.say("Copying blob %s skipped: already exists", b.Digest)
+		s.c.say(ctx, "Copying blob %s skipped: already exists", b.Digest)
 		s.ledger.note(diffID, b, s.place)
 		return b, nil
 	}

@@ -30,7 +30,7 @@ func (s *sender) upload(ctx context.Context, diffID digest.Digest) (blob, error)
 	bar := s.bars.add(diffID, s.size(id))
 	plain.note = bar.note
 	if s.bars == nil {
-		s.c.say("Copying blob %s", diffID)
+		s.c.say(ctx, "Copying blob %s", diffID)
 	}
 	b := blob{Format: cmp.Or(s.o.Compression.Format, string(compress.Gzip)), Level: new(int)}
 	*b.Level = defaultLevel(b.Format)
