@@ -58,6 +58,11 @@ func (x *execution) bind(target string, content []byte) (specs.Mount, error) {
 	if err := os.WriteFile(path, content, mode); err != nil {
 		return specs.Mount{}, fmt.Errorf("making %q: %w", target, err)
 	}
+	if owner := x.containerRoot(); x.mapped() {
+		if err := os.Lchown(path, owner.UID, owner.GID); err != nil {
+			return specs.Mount{}, fmt.Errorf("making %q: %w", target, err)
+		}
+	}
 	return specs.Mount{Destination: target, Type: "bind", Source: path, Options: []string{"bind", "rprivate"}}, nil
 }
 

@@ -96,7 +96,7 @@ func (e *Engine) adopt(c store.Container, name string) (*Builder, error) {
 	b := e.newBuilder(st, FromOptions{})
 	b.record.Container, b.record.ContainerID = name, c.ID
 	b.record.ProcessLabel, b.record.MountLabel = c.ProcessLabel, c.MountLabel
-	b.record.IDMappingOptions = mappingsOf(c)
+	b.record.IDMappingOptions.keep(c)
 	if b.record.Capabilities, err = spec.Capabilities(e.Config.DefaultCapabilities, nil, nil); err != nil {
 		return nil, fmt.Errorf("adopting container %q: %w", name, err)
 	}

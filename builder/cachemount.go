@@ -44,7 +44,7 @@ func (m *mounting) cache(ctx context.Context, mf mountflag.Mount) error {
 	if mf.From != "" {
 		return m.bindMount(ctx, mf)
 	}
-	name, err := m.shareCache(ctx, cacheName(m.o.Mounts.CacheNamespace+mf.Identity()), mf)
+	name, err := m.shareCache(ctx, cacheName(m.o.Mounts.CacheNamespace+mf.Identity()+m.idText()), mf)
 	if err != nil {
 		return err
 	}

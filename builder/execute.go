@@ -27,6 +27,7 @@ type execution struct {
 	isolation    Isolation
 	root         *copier.Root
 	bundle       string // private directory of this run
+	shown        string // where the root is for its own user namespace, "" where it needs no such place
 	user         rootfs.User
 	workdir      string
 	hostname     string
@@ -104,6 +105,9 @@ func (x *execution) prepare() (err error) {
 	if err := x.makeBundle(); err != nil {
 		return err
 	}
+	if err := x.showRoot(); err != nil {
+		return err
+	}
 	x.user, err = rootfs.ResolveUser(x.root, firstNonEmpty(x.o.Process.User, x.image.OCI.Config.User))
 	if err != nil {
 		return err
@@ -126,8 +130,10 @@ func (x *execution) prepare() (err error) {
 // ensureWorkdir makes the working directory where it is missing; it stays in
 // the image. One that a volume will cover is none of ours.
 func (x *execution) ensureWorkdir() error {
-	owner := &copier.Owner{UID: int(x.user.UID), GID: int(x.user.GID)}
-	_, err := x.root.MkdirAll(x.workdir, copier.MkdirOptions{Mode: 0o755, Owner: owner})
+	owner, err := x.onDisk(int(x.user.UID), int(x.user.GID))
+	if err == nil {
+		_, err = x.root.MkdirAll(x.workdir, copier.MkdirOptions{Mode: 0o755, Owner: &owner})
+	}
 	if err != nil {
 		return fmt.Errorf("making the working directory %q: %w", x.workdir, err)
 	}
@@ -194,6 +200,10 @@ func (x *execution) input(ctx context.Context) (spec.Input, error) {
 	if err != nil {
 		return spec.Input{}, err
 	}
+	ids, err := x.idMaps()
+	if err != nil {
+		return spec.Input{}, err
+	}
 	common := x.record.CommonBuildOpts
 	return spec.Input{
 		Process: spec.Process{
@@ -201,7 +211,7 @@ func (x *execution) input(ctx context.Context) (spec.Input, error) {
 			User:     spec.User{UID: x.user.UID, GID: x.user.GID, Groups: groups, KeepGroups: keep},
 			Terminal: x.o.Stdio.Terminal != nil || x.o.Stdio.ForceTTY,
 		},
-		Root: x.root.Path(), Hostname: x.hostname, Namespaces: x.namespaces(), IDs: x.idMaps(), Mounts: mounts,
+		Root: firstNonEmpty(x.shown, x.root.Path()), Hostname: x.hostname, Namespaces: x.namespaces(), IDs: ids, Mounts: mounts,
 		Paths:    spec.Paths{Throttle: spec.ThermalThrottle(os.DirFS("/")), Masks: common.Masks, Unmasks: common.Unmasks},
 		Security: security, Rlimits: rlimits, Ceiling: ceiling(), Resources: x.resources(), Devices: devices,
 		System: spec.System{
@@ -226,7 +236,7 @@ func (x *execution) namespaces() []spec.Namespace {
 		if n.Name == "network" {
 			n.Host, n.Path = x.network.host, x.network.path
 		}
-		if n.Name == "user" && len(x.record.IDMappingOptions.UIDMap) > 0 {
+		if n.Name == "user" && x.mapped() {
 			n.Host = false
 		}
 		if n.Name != "mount" {
@@ -251,37 +261,6 @@ func (x *execution) makeTargets(s *specsSpec) error {
 		return err
 	}
 	return x.subscriptionTargets(s.Mounts, dir)
-}
-
-// containerRoot is the owner, on disk, of what belongs to root in the container.
-func (x *execution) containerRoot() copier.Owner {
-	o, err := x.onDisk(0, 0)
-	if err != nil {
-		return copier.Owner{}
-	}
-	return o
-}
-
-// onDisk is the owner, on disk, of what belongs to a user in the container.
-func (x *execution) onDisk(uid, gid int) (copier.Owner, error) {
-	var o copier.Owner
-	var userKnown, groupKnown bool
-	o.UID, userKnown = hostID(x.record.IDMappingOptions.UIDMap, uid)
-	o.GID, groupKnown = hostID(x.record.IDMappingOptions.GIDMap, gid)
-	if !userKnown || !groupKnown {
-		return o, fmt.Errorf("the container has no user %d:%d: its id maps leave it out", uid, gid)
-	}
-	return o, nil
-}
-
-// hostID looks an id up; without maps all are the host's.
-func hostID(maps []IDMap, id int) (int, bool) {
-	for _, m := range maps {
-		if id >= int(m.ContainerID) && id-int(m.ContainerID) < int(m.Size) {
-			return int(m.HostID) + id - int(m.ContainerID), true
-		}
-	}
-	return id, len(maps) == 0
 }
 
 // sysctls are the configured ones, by name.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/spec"
-	"github.com/projectatomic/buildah/internal/store"
 )
 
 // FromOptions adjusts [From] and [Engine.Start]. Each zero value is the default.
@@ -74,11 +73,15 @@ func (e *Engine) Start(_ context.Context, st State, o FromOptions) (*Builder, er
 		}
 	}
 	c, err := e.Store.CreateContainer(wanted)
+	if err != nil && wanted.Mapping.AutoUserNs {
+		err = fmt.Errorf("%w (--userns=auto takes IDs that a line such as \"containers:2147483647:2147483648\" in /etc/subuid and in /etc/subgid sets aside)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("creating a container on %q: %w", st.display(), err)
 	}
 	b.record.Container, b.record.ContainerID = c.Names[0], c.ID
 	b.record.ProcessLabel, b.record.MountLabel = c.ProcessLabel, c.MountLabel
+	b.record.IDMappingOptions.keep(c)
 	if err := b.Save(); err != nil {
 		return nil, errors.Join(err, e.Store.DeleteContainer(c.ID))
 	}
@@ -104,9 +107,7 @@ func (e *Engine) newBuilder(st State, o FromOptions) *Builder {
 	if r.CommonBuildOpts == nil {
 		r.CommonBuildOpts = &CommonOptions{HTTPProxy: true}
 	}
-	ids := &r.IDMappingOptions
-	ids.HostUIDMapping = len(ids.UIDMap) == 0 && !ids.AutoUserNs
-	ids.HostGIDMapping = len(ids.GIDMap) == 0 && !ids.AutoUserNs
+	r.IDMappingOptions.settle()
 	r.NamespaceOptions = e.namespaces(o.Execution.NamespaceOptions)
 	b.image.Normalize(time.Now().UTC(), o.Base.Platform)
 	return b
@@ -157,19 +158,6 @@ func (x *Execution) labelOpts() []string {
 		return nil
 	}
 	return x.CommonBuildOpts.LabelOpts
-}
-
-// mappingsOf gives the id maps of a container of the store.
-func mappingsOf(c store.Container) IDMappingOptions {
-	var o IDMappingOptions
-	for _, m := range c.UIDMap {
-		o.UIDMap = append(o.UIDMap, IDMap{ContainerID: uint32(m.ContainerID), HostID: uint32(m.HostID), Size: uint32(m.Size)})
-	}
-	for _, m := range c.GIDMap {
-		o.GIDMap = append(o.GIDMap, IDMap{ContainerID: uint32(m.ContainerID), HostID: uint32(m.HostID), Size: uint32(m.Size)})
-	}
-	o.HostUIDMapping, o.HostGIDMapping = len(o.UIDMap) == 0, len(o.GIDMap) == 0
-	return o
 }
 
 // runTriggers replays the ONBUILD instructions of the base and clears them.

@@ -116,15 +116,3 @@ func (x *execution) groups() (groups []uint32, keep bool, err error) {
 	}
 	return groups, false, nil
 }
-
-// idMaps are those of the container, in the words of the runtime spec.
-func (x *execution) idMaps() spec.IDMaps {
-	convert := func(maps []IDMap) []specs.LinuxIDMapping {
-		var all []specs.LinuxIDMapping
-		for _, m := range maps {
-			all = append(all, specs.LinuxIDMapping{ContainerID: m.ContainerID, HostID: m.HostID, Size: m.Size})
-		}
-		return all
-	}
-	return spec.IDMaps{UIDs: convert(x.record.IDMappingOptions.UIDMap), GIDs: convert(x.record.IDMappingOptions.GIDMap)}
-}

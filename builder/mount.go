@@ -114,6 +114,7 @@ func (b *Builder) withRoot(work func(root *copier.Root) error) (err error) {
 		return fmt.Errorf("opening the root of %q: %w", b.Name(), err)
 	}
 	defer root.Close()
+	root.TranslateOwners(b.owners())
 	return work(root)
 }
 

@@ -51,9 +51,14 @@ func (x *execution) scratch(dir *copier.Root) (*copier.Root, error) {
 
 // makeBundle makes the private directory of a run.
 func (x *execution) makeBundle() (err error) {
-	if x.bundle, err = os.MkdirTemp(x.engine.Host.TempDir, bundlePrefix); err != nil {
+	if x.bundle, err = os.MkdirTemp(x.bundleParent(), bundlePrefix); err != nil {
 		return fmt.Errorf("making a directory for the run: %w", err)
 	}
 	x.undo = append(x.undo, func() error { return os.RemoveAll(x.bundle) })
+	if owner := x.containerRoot(); x.mapped() {
+		if err := os.Chown(x.bundle, owner.UID, owner.GID); err != nil {
+			return fmt.Errorf("making a directory for the run: %w", err)
+		}
+	}
 	return nil
 }

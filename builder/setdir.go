@@ -17,6 +17,10 @@ func (b *Builder) EnsureDir(_ context.Context, path, owner string) (created bool
 		if unknown != nil {
 			who = copier.Owner{}
 		}
+		who, err := b.onDisk(who.UID, who.GID)
+		if err != nil {
+			return err
+		}
 		made, err := root.MkdirAll(path, copier.MkdirOptions{Mode: 0o755, Owner: &who})
 		created = len(made) > 0
 		return err

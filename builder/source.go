@@ -106,6 +106,7 @@ func (b *Builder) Lend(_ context.Context) (root *copier.Root, finish func(), err
 		unmount()
 		return nil, nil, fmt.Errorf("opening the root of %q: %w", b.Name(), err)
 	}
+	root.TranslateOwners(b.owners())
 	return root, func() { root.Close(); unmount() }, nil
 }
 

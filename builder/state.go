@@ -173,6 +173,6 @@ func nameStem(name string) string {
 func (s *State) newContainer(o FromOptions) store.NewContainer {
 	return store.NewContainer{
 		Name: o.Name, NameHint: s.containerName(o.Suffix), ImageID: s.ImageID, LayerID: s.TopLayer,
-		LabelOpts: o.Execution.labelOpts(), Private: o.Owned,
+		LabelOpts: o.Execution.labelOpts(), Private: o.Owned, Mapping: o.Execution.IDMappingOptions.wanted(),
 	}
 }

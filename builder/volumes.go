@@ -17,11 +17,12 @@ import (
 
 // makeImageVolumes makes the image's VOLUME paths where they are missing; they stay.
 func (x *execution) makeImageVolumes() error {
+	owner := x.containerRoot()
 	for volume := range x.image.OCI.Config.Volumes {
 		if _, err := x.root.Stat(volume); err == nil {
 			continue // it may be a file, such as /etc/hosts
 		}
-		if _, err := x.root.MkdirAll(volume, copier.MkdirOptions{Mode: 0o755}); err != nil {
+		if _, err := x.root.MkdirAll(volume, copier.MkdirOptions{Mode: 0o755, Owner: &owner}); err != nil {
 			return fmt.Errorf("making the volume %q: %w", volume, err)
 		}
 	}

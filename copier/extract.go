@@ -28,6 +28,9 @@ type ExtractOptions struct {
 // followed inside the root. An entry takes the place of what has its name; only
 // directories are merged.
 func Extract(ctx context.Context, dst *Root, dest string, r io.Reader, o ExtractOptions) error {
+	if o.IDs == nil {
+		o.IDs = dst.ids
+	}
 	_, err := extract(ctx, dst, dest, r, o)
 	return err
 }

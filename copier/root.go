@@ -18,6 +18,7 @@ type Root struct {
 	dir      *os.File // opened with O_PATH
 	path     string
 	walkOnly atomic.Bool // openat2 is not to be had
+	ids      IDMap       // of the container whose root it is; nil for one with the ids of the disk
 }
 
 // OpenRoot opens a directory of the host as a root. The caller closes it.
@@ -28,6 +29,11 @@ func OpenRoot(path string) (*Root, error) {
 	}
 	return &Root{dir: dir, path: path}, nil
 }
+
+// TranslateOwners says that the root is that of a container with ids of its own:
+// [Copy], [CopyStream], [Extract] and [Tar] read and write the owners that the
+// container sees, unless their options have other maps.
+func (r *Root) TranslateOwners(ids IDMap) { r.ids = ids }
 
 // Close gives the root's descriptor back.
 func (r *Root) Close() error { return r.dir.Close() }
@@ -43,7 +49,7 @@ func (r *Root) Sub(name string) (*Root, error) {
 		return nil, r.fail("opening", name, err)
 	}
 	below := path.Join(r.path, path.Clean("/"+name))
-	sub := &Root{dir: os.NewFile(uintptr(fd), below), path: below}
+	sub := &Root{dir: os.NewFile(uintptr(fd), below), path: below, ids: r.ids}
 	sub.walkOnly.Store(r.walkOnly.Load())
 	return sub, nil
 }

@@ -57,6 +57,12 @@ type job struct {
 const window = 256
 
 func newRun(to Target, src *Root, o CopyOptions) *run {
+	if o.DstIDs == nil && to.Root != nil {
+		o.DstIDs = to.Root.ids
+	}
+	if o.SrcIDs == nil && src != nil {
+		o.SrcIDs = src.ids
+	}
 	r := &run{
 		to: to, src: src, o: o,
 		jobs:  make(chan *job, window),

@@ -24,6 +24,9 @@ type TarOptions struct {
 // Entries are sorted, and their names relative to the directory, which is the
 // entry "./". Times are cut to seconds. The same tree gives the same bytes.
 func Tar(ctx context.Context, w io.Writer, src *Root, name string, o TarOptions) error {
+	if o.IDs == nil {
+		o.IDs = src.ids
+	}
 	out := tar.NewWriter(w)
 	t := tarring{out: out, o: o, links: map[inode]string{}, buf: make([]byte, smallFile)}
 	if err := t.top(ctx, src, name); err != nil {

@@ -120,6 +120,9 @@ func (r *stageRun) runKey(ctx context.Context, k buildcache.Key, in *instruction
 	}
 	k.Add("network", network+" "+r.o.Network)
 	k.Add("rights", rights)
+	if r.o.Container.Execution.OwnUserNamespace() {
+		k.Add("ids", "mapped")
+	}
 	var bodies []string
 	for _, doc := range in.node.Heredocs {
 		bodies = append(bodies, docBody(doc))

@@ -189,5 +189,5 @@ func refusedOfBuild() []refusal {
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
 		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},
 	}
-	return append(append(list, refusedOfWorkload()), refusedOfCreation()...)
+	return append(list, refusedOfWorkload())
 }

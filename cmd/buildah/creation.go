@@ -22,6 +22,7 @@ import (
 type creation struct {
 	common          builder.CommonOptions
 	namespaces      namespaceFlags
+	userns          usernsFlags
 	capAdd, capDrop []string
 	devices         []string
 	cdiConfigDir    string
@@ -54,7 +55,7 @@ func (f *creation) options() []*option {
 		noting(listOption("ulimit", "TYPE=SOFT[:HARD]", &c.Ulimit, "limit of processes"), &f.asked.ulimits),
 		noting(arrayOption("volume,v", "HOST:CTR[:OPTIONS]", &c.Volumes, "mount a directory of the host for commands"), &f.asked.volumes),
 	}
-	return append(append(options, f.resources()...), f.namespaces.options()...)
+	return append(append(options, f.resources()...), append(f.namespaces.options(), f.userns.options()...)...)
 }
 
 // resources are the flags about cgroups.
@@ -116,17 +117,20 @@ func (f *creation) settle(p *program, conf containersconf.Config) (builder.Execu
 	if c.SeccompProfilePath == "" {
 		c.SeccompProfilePath = systemSeccomp()
 	}
+	ids, user, err := f.userns.settle(p.global)
+	if err != nil {
+		return builder.Execution{}, usageError{cause: err}
+	}
 	isolation := f.isolation
 	if isolation == builder.IsolationDefault {
-		var err error
 		if isolation, err = builder.ParseIsolation(p.env("BUILDAH_ISOLATION")); err != nil {
 			return builder.Execution{}, usageError{cause: fmt.Errorf("reading BUILDAH_ISOLATION: %w", err)}
 		}
 	}
 	return builder.Execution{
-		Isolation: isolation, NamespaceOptions: f.namespaces.chosen, ConfigureNetwork: f.namespaces.network,
+		Isolation: isolation, NamespaceOptions: append(user, f.namespaces.chosen...), ConfigureNetwork: f.namespaces.network,
 		GroupAdd: f.groupAdd, CommonBuildOpts: &c, DeviceSpecs: f.devices, CDIConfigDir: f.cdiConfigDir,
-		IDMappingOptions: builder.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true},
+		IDMappingOptions: ids,
 	}, nil
 }
 

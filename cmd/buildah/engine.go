@@ -113,8 +113,8 @@ func (p *program) temporaryDirectory(conf containersconf.Config, st *store.Store
 
 func (p *program) openStore(process userns.Process) (*store.Store, error) {
 	g := &p.global
-	if len(g.uidMap)+len(g.gidMap) > 0 {
-		return nil, usageError{cause: unsupportedError{flag: "userns-uid-map", instead: insteadOfMaps}}
+	if len(g.gidMap) > 0 && len(g.uidMap) == 0 {
+		return nil, usageError{cause: errGroupsAlone}
 	}
 	for _, dir := range []*string{&g.root, &g.runRoot, &g.imageStore, &g.mountsFile} {
 		if *dir == "" {

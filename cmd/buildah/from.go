@@ -43,7 +43,7 @@ func (p *program) fromCommand() *cli.Command {
 			}).shows("true"),
 			boolOption("quiet,q", &f.quiet, "show no progress"),
 			textOption("suffix", "TEXT", &f.options.Suffix, "end of a made-up name, instead of working-container").hide(),
-		}, f.pull.options(), f.platform.options(), f.registry.options(), f.registry.reading()[:1], f.creation.options(), refuse(refusedOfCreation())),
+		}, f.pull.options(), f.platform.options(), f.registry.options(), f.registry.reading()[:1], f.creation.options()),
 		Before: takes(1, 1),
 		Action: func(c *cli.Context) error {
 			return p.withEngine(c, func(e *builder.Engine) error { return p.from(c, e, f) })

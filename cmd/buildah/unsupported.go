@@ -34,21 +34,7 @@ func refuse(list []refusal) []*option {
 	return options
 }
 
-const (
-	insteadOfWorkload = "convert the image with another tool"
-	insteadOfMaps     = "leave it out; containers have the IDs of the host"
-)
-
-// refusedOfCreation are flags of containers that are made.
-func refusedOfCreation() []refusal {
-	return []refusal{
-		{name: "userns", word: "MODE", instead: insteadOfMaps, allowed: "host"},
-		{name: "userns-gid-map", word: "MAP", instead: insteadOfMaps},
-		{name: "userns-gid-map-group", word: "GROUP", instead: insteadOfMaps},
-		{name: "userns-uid-map", word: "MAP", instead: insteadOfMaps},
-		{name: "userns-uid-map-user", word: "USER", instead: insteadOfMaps},
-	}
-}
+const insteadOfWorkload = "convert the image with another tool"
 
 // refusedOfWorkload is the flag about confidential workloads.
 func refusedOfWorkload() refusal {

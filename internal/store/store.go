@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"go.podman.io/storage"
-	"go.podman.io/storage/pkg/idtools"
 	"go.podman.io/storage/types"
 )
 
@@ -40,7 +39,6 @@ type Options struct {
 	Driver         string                           // --storage-driver; also discards the configured driver options
 	DriverOptions  []string                         // --storage-opt; replaces all configured driver options
 	TransientStore bool                             // --transient-store
-	UIDMap, GIDMap []idtools.IDMap                  // --userns-uid-map, --userns-gid-map: maps of new containers
 	Rootless       bool                             // without the rights of the host's root
 	SingleID       bool                             // only one id is mapped: files of other owners become our own
 	Warn           func(format string, args ...any) // one line about a choice that is not the best; nil drops it
@@ -124,15 +122,6 @@ func (o Options) apply(so types.StoreOptions) (types.StoreOptions, error) {
 		so.GraphDriverOptions = o.DriverOptions
 	}
 	so.TransientStore = so.TransientStore || o.TransientStore
-	if len(o.UIDMap) == 0 && len(o.GIDMap) > 0 {
-		return so, errors.New("a map of group IDs needs a map of user IDs beside it")
-	}
-	if len(o.UIDMap) > 0 {
-		so.UIDMap, so.GIDMap = o.UIDMap, o.GIDMap
-		if len(o.GIDMap) == 0 {
-			so.GIDMap = o.UIDMap
-		}
-	}
 	return so, nil
 }
 

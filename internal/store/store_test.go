@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.podman.io/storage/pkg/idtools"
 	"go.podman.io/storage/pkg/reexec"
 	"go.podman.io/storage/types"
 	"golang.org/x/sys/unix"
@@ -53,7 +52,6 @@ func must(t testing.TB, errs ...error) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	configured := types.StoreOptions{GraphRoot: "/g", RunRoot: "/r", GraphDriverName: "overlay", GraphDriverPriority: []string{"vfs"}, GraphDriverOptions: []string{"overlay.mountopt=nodev"}}
-	maps := []idtools.IDMap{{ContainerID: 0, HostID: 1000, Size: 10}}
 	for _, tc := range []struct {
 		name    string
 		o       Options
@@ -71,8 +69,6 @@ func TestOptions(t *testing.T) {
 		{name: "driver and options", o: Options{Driver: "vfs", DriverOptions: []string{"a=b"}}, want: func(s *types.StoreOptions) {
 			s.GraphDriverName, s.GraphDriverOptions, s.GraphDriverPriority = "vfs", []string{"a=b"}, nil
 		}},
-		{name: "groups as users", o: Options{UIDMap: maps}, want: func(s *types.StoreOptions) { s.UIDMap, s.GIDMap = maps, maps }},
-		{name: "groups alone", o: Options{GIDMap: maps}, wantErr: true},
 		{name: "image store in the graph root", o: Options{ImageStore: "/g/"}, wantErr: true},
 		{name: "transient", o: Options{TransientStore: true}, want: func(s *types.StoreOptions) { s.TransientStore = true }},
 	} {
