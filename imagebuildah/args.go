@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
@@ -23,11 +24,21 @@ var builderArgs = []string{epochArg, cacheNamespaceArg, checkArg, "BUILDKIT_SYNT
 // given are the --build-arg values and which of them the Dockerfile asked for.
 type given struct {
 	values map[string]string
+	mu     sync.Mutex
 	used   map[string]bool
+}
+
+// use notes that a name was asked for.
+func (g *given) use(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.used[name] = true
 }
 
 // unused are the names that nothing asked for, sorted.
 func (g *given) unused() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	var names []string
 	for name := range g.values {
 		if !g.used[name] && !slices.Contains(proxyArgs, name) && !slices.Contains(builderArgs, name) {
@@ -56,7 +67,7 @@ func (s *scope) clone() *scope {
 
 // declare makes a name visible and tells whether it has a value now.
 func (s *scope) declare(name string, fallback *string) bool {
-	s.given.used[name] = true
+	s.given.use(name)
 	if slices.Contains(proxyArgs, name) {
 		s.proxies[name] = true
 	}

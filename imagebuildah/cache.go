@@ -198,16 +198,11 @@ func (r *stageRun) filesOf(ctx context.Context, name string) (string, error) {
 	return string(text), err
 }
 
-// sums remembers what is in the files below a root, for the whole build.
+// sums remembers what is in the files below a root, for all platforms.
 func (b *build) sums(root *copier.Root) copier.Sums {
 	if b.cache == nil {
 		return nil
 	}
-	if x, ok := b.indexes[root]; ok {
-		return x
-	}
-	x := b.cache.Index(root)
-	b.indexes[root] = x
-	b.later(func(context.Context) error { return x.Save() })
+	x, _ := b.indexes.get(root, func() (*buildcache.Index, error) { return b.cache.Index(root), nil })
 	return x
 }

@@ -106,7 +106,7 @@ func (r *stageRun) replay(in *instruction, virtual bool) error {
 
 // finalFromCache names the image that the last step has come to before.
 func (r *stageRun) finalFromCache(ctx context.Context) (builder.Committed, error) {
-	if err := r.export(ctx); err != nil {
+	if err := r.complete(ctx); err != nil {
 		return builder.Committed{}, err
 	}
 	return r.nameState(ctx)

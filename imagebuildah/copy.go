@@ -161,7 +161,9 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 			return fmt.Errorf("COPY --from=%s: %w", x.from, err)
 		}
 		x.o.Source.Root, x.o.Source.KeepOwner = root, true
-		patterns, file = r.ignoredOf(x.from, patterns)
+		if patterns, file, err = r.ignoredOf(ctx, x.from, patterns); err != nil {
+			return err
+		}
 	}
 	m, err := matcher(patterns, file)
 	if m != nil {
@@ -171,13 +173,16 @@ func (r *stageRun) source(ctx context.Context, x *copying) error {
 }
 
 // ignoredOf adds the patterns of a named context to those of --exclude.
-func (r *stageRun) ignoredOf(from string, exclude []string) (patterns []string, file string) {
+func (r *stageRun) ignoredOf(ctx context.Context, from string, exclude []string) (patterns []string, file string, err error) {
 	n, ok := r.plan.lookup(from, r.stage.index)
 	if !ok || n.Kind != contexts.Directory {
-		return exclude, ""
+		return exclude, "", nil
 	}
-	c := r.pool.get(n)
-	return append(slices.Clone(c.ignored), exclude...), c.ignoring
+	c, err := r.pool.open(ctx, n, r.o.Source.Fetch)
+	if err != nil {
+		return nil, "", err
+	}
+	return append(slices.Clone(c.ignored), exclude...), c.ignoring, nil
 }
 
 // matcher compiles patterns; it is nil where there are none.

@@ -43,6 +43,19 @@ type StepError struct {
 	Container string   // where to look at what it left; "" if that is gone
 
 	early bool // it was found out before anything ran
+
+	rescue func() (container string, err error) // leaves the container to the user; nil when that is not wanted
+}
+
+// keep leaves the working container to the user where that was asked for.
+func (e *StepError) keep() {
+	if e.rescue == nil {
+		return
+	}
+	var err error
+	if e.Container, err = e.rescue(); err != nil {
+		e.Err = errors.Join(e.Err, err)
+	}
 }
 
 func (e *StepError) Error() string {

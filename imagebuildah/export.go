@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/projectatomic/buildah/copier"
 )
@@ -22,6 +23,15 @@ type Export struct {
 	open  bool   // the archive goes on after this
 }
 
+// complete comes before the result: nothing of it is seen, neither its name nor its
+// files, unless all the other stages have succeeded.
+func (r *stageRun) complete(ctx context.Context) error {
+	if err := r.awaitStages(ctx, r.stage.index); err != nil {
+		return err
+	}
+	return r.export(ctx)
+}
+
 // export writes the root file system as it will be in the image.
 func (r *stageRun) export(ctx context.Context) error {
 	if len(r.o.Exports) == 0 {
@@ -32,6 +42,9 @@ func (r *stageRun) export(ctx context.Context) error {
 		return err
 	}
 	defer done()
+	if err := r.awaitArchive(ctx); err != nil {
+		return err
+	}
 	for _, x := range r.o.Exports {
 		switch {
 		case x.Dir != "":
@@ -46,6 +59,18 @@ func (r *stageRun) export(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// awaitArchive waits until the platform before has written its part of an archive
+// that is for all.
+func (r *stageRun) awaitArchive(ctx context.Context) error {
+	shares := slices.ContainsFunc(r.o.Exports, func(x Export) bool { return x.below != "" })
+	if !shares || r.before == nil {
+		return nil
+	}
+	nodes := r.before.nodes
+	_, err := r.schedule.need(ctx, nodes[len(nodes)-1], r.out)
+	return err
 }
 
 func (r *stageRun) exportTree(ctx context.Context, root *copier.Root, dir string) error {

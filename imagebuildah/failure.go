@@ -3,7 +3,6 @@ package imagebuildah
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"path"
 	"strings"
@@ -13,18 +12,13 @@ import (
 	"github.com/projectatomic/buildah/builder"
 )
 
-// fail is the error of a step. The working container is kept where that was asked
-// for, so that somebody can look at what the step has left.
+// fail is the error of a step. The working container can be kept where that was
+// asked for, so that somebody can look at what the step has left.
 func (r *stageRun) fail(ctx context.Context, in *instruction, err error) error {
 	e := &StepError{Step: in.shown(), Err: err, place: in.placeOf(err), Output: r.last.lines()}
-	if !r.o.KeepFailed || ctx.Err() != nil {
-		return e
+	if r.o.KeepFailed && ctx.Err() == nil {
+		e.rescue = func() (string, error) { return r.ws.Keep(r.failedName()) }
 	}
-	name, kept := r.ws.Keep(r.failedName())
-	if kept != nil {
-		e.Err = errors.Join(err, kept)
-	}
-	e.Container = name
 	return e
 }
 

@@ -13,7 +13,7 @@ func (r *stageRun) withoutSteps(ctx context.Context) (*stageResult, error) {
 	if !r.final {
 		return result, nil
 	}
-	if err := r.export(ctx); err != nil {
+	if err := r.complete(ctx); err != nil {
 		return nil, err
 	}
 	st := r.ws.State()

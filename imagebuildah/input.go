@@ -8,6 +8,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/contexts"
 	"github.com/projectatomic/buildah/internal/ignore"
 )
@@ -21,7 +22,10 @@ type input struct {
 	ignored  []string // patterns
 	ignoring string   // the file they are from
 	pool     contextPool
-	told     bool // of what the lint rules find, which is the same for all platforms
+	indexes  shared[*copier.Root, *buildcache.Index] // of what is in the files of contexts
+
+	temporaries temporaries
+	told        bool // of what the lint rules find, which is the same for all platforms
 }
 
 // openInput fetches the context and reads the Dockerfiles. The caller closes it.
@@ -67,8 +71,12 @@ func (in *input) readIgnoreFile(s Source) error {
 }
 
 func (in *input) close() error {
+	var errs []error
+	for _, x := range in.indexes.list() {
+		errs = append(errs, x.Save())
+	}
 	if in.context != nil {
 		in.context.Close()
 	}
-	return errors.Join(in.pool.close(), in.opened.Close())
+	return errors.Join(append(errs, in.pool.close(), in.opened.Close())...)
 }

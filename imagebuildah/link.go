@@ -16,7 +16,7 @@ func (r *stageRun) settleFinal(ctx context.Context, entry builder.History) (buil
 			entry = builder.History{}
 		}
 	}
-	if err := r.export(ctx); err != nil {
+	if err := r.complete(ctx); err != nil {
 		return builder.Committed{}, err
 	}
 	return r.commitFinal(ctx, entry)

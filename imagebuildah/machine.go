@@ -17,7 +17,7 @@ import (
 func (r *stageRun) machineOf(st builder.State) builder.Platform {
 	switch {
 	case r.stage.base != none:
-		return r.done[r.stage.base].machine
+		return r.nodes[r.stage.base].result.machine // which is what this stage is on
 	case st.ImageID == "":
 		return builder.Platform{} // that of whatever is copied into it
 	}

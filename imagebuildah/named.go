@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
@@ -84,44 +83,29 @@ type openedContext struct {
 // contextPool opens named contexts when they are first asked for, once for all
 // stages and platforms.
 type contextPool struct {
-	mu     sync.Mutex
-	opened map[string]*openedContext
+	opened shared[string, *openedContext]
 }
 
 func (p *contextPool) open(ctx context.Context, n contexts.Named, o contexts.Options) (*openedContext, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if c, ok := p.opened[n.Value]; ok {
+	return p.opened.get(n.Value, func() (*openedContext, error) {
+		opened, err := n.Open(ctx, o)
+		if err != nil {
+			return nil, fmt.Errorf("build context %q: %w", n.Name, err)
+		}
+		c := &openedContext{Context: opened}
+		if c.root, err = copier.OpenRoot(opened.Dir); err == nil && n.Kind == contexts.Directory {
+			err = c.readIgnoreFile()
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("build context %q: %w", n.Name, err), c.close())
+		}
 		return c, nil
-	}
-	opened, err := n.Open(ctx, o)
-	if err != nil {
-		return nil, fmt.Errorf("build context %q: %w", n.Name, err)
-	}
-	c := &openedContext{Context: opened}
-	if c.root, err = copier.OpenRoot(opened.Dir); err == nil && n.Kind == contexts.Directory {
-		err = c.readIgnoreFile()
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("build context %q: %w", n.Name, err), c.close())
-	}
-	if p.opened == nil {
-		p.opened = map[string]*openedContext{}
-	}
-	p.opened[n.Value] = c
-	return c, nil
-}
-
-// get gives a context that was opened before.
-func (p *contextPool) get(n contexts.Named) *openedContext {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.opened[n.Value]
+	})
 }
 
 func (p *contextPool) close() error {
 	var errs []error
-	for _, c := range p.opened {
+	for _, c := range p.opened.list() {
 		errs = append(errs, c.close())
 	}
 	return errors.Join(errs...)
@@ -155,22 +139,13 @@ func (b *build) lendNamed(ctx context.Context, n contexts.Named) (*copier.Root, 
 		}
 		return c.root, nil
 	}
-	key := "context " + n.Value
-	if root, ok := b.lent[key]; ok {
-		return root, nil
-	}
-	st, err := b.namedState(ctx, n, b.o.Base)
-	if err != nil {
-		return nil, err
-	}
-	ws := b.engine.Start(st, builder.FromOptions{Owned: true}, origin{image: n.Value})
-	root, done, err := ws.Root(ctx)
-	if err != nil {
-		return nil, err
-	}
-	b.lent[key] = root
-	b.later(func(context.Context) error { done(); return nil })
-	return root, nil
+	return b.lent.get("context "+n.Value, func() (*copier.Root, error) {
+		st, err := b.namedState(ctx, n, b.o.Base)
+		if err != nil {
+			return nil, err
+		}
+		return b.rootOf(ctx, b.engine.Start(st, builder.FromOptions{Owned: true}, origin{image: n.Value}))
+	})
 }
 
 // namedState resolves a context that is an image. The user has named it, not the
@@ -215,25 +190,25 @@ func (r *stageRun) namedBase(ctx context.Context, n contexts.Named) error {
 		return err
 	}
 	if !r.o.Layers {
-		if err := r.remember(ctx); err != nil {
+		if err := r.temporaries.remember(ctx, r.engine); err != nil {
 			return err
 		}
 	}
 	id, err := r.commit(ctx, "", builder.History{CreatedBy: r.nop("ADD " + added.Summary() + " in / ")}, r.intermediate())
 	if err == nil && !r.o.Layers {
-		r.made = append(r.made, id.ID)
+		r.temporaries.add(id.ID)
 	}
 	return err
 }
 
 // baseOf resolves the image of the FROM, or the context of that name.
-func (r *stageRun) baseOf(ctx context.Context, o builder.BaseOptions) (builder.State, error) {
-	n := r.stage.context
+func (b *build) baseOf(ctx context.Context, s *stage, o builder.BaseOptions) (builder.State, error) {
+	n := s.context
 	switch {
 	case n == nil:
-		return r.baseState(ctx, r.stage.image, o)
+		return b.baseState(ctx, s.image, o)
 	case n.Kind == contexts.Image:
-		return r.namedState(ctx, *n, o)
+		return b.namedState(ctx, *n, o)
 	}
-	return r.engine.Base(ctx, builder.Scratch, o)
+	return b.engine.Base(ctx, builder.Scratch, o)
 }

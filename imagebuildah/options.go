@@ -29,6 +29,7 @@ type Options struct {
 	// AllowInsecure lets a Dockerfile say RUN --security=insecure.
 	AllowInsecure bool
 	Lists         Lists
+	Jobs          int    // so many stages at the same time, of all platforms; 0 means as many as can be
 	Network       string // "none" keeps the network from all RUN steps; "" leaves it to Run
 	Output        Output
 	Policy        *sourcepolicy.Policy // for images that are named; nil allows all
@@ -117,6 +118,9 @@ func (o *Options) normalize() error {
 	// Who says only the operating system, or only the architecture, means the host's other half.
 	if p, host := &o.Base.Platform, imageconfig.Host(); !p.IsZero() {
 		p.OS, p.Arch = cmp.Or(p.OS, host.OS), cmp.Or(p.Arch, host.Arch)
+	}
+	if o.Output.Measure != nil || o.Run.Stdio.In != nil {
+		o.Jobs = 1 // what others use is not to be told apart, and one input has one reader
 	}
 	return o.normalizeTimes()
 }

@@ -8,34 +8,9 @@ import (
 	"github.com/projectatomic/buildah/internal/events"
 )
 
-// declare tells which stages there will be, in which order.
-func (b *build) declare() {
-	b.around = b.out
-	b.groups = make([]*events.Group, len(b.plan.stages))
-	for i, s := range b.plan.stages {
-		if s.needed {
-			b.groups[i] = b.out.Stage(b.position(s))
-		}
-	}
-}
-
 // position is where a stage stands among all.
 func (b *build) position(s *stage) events.Position {
 	return events.Position{Index: s.index, Count: len(b.plan.stages), Name: s.shown}
-}
-
-// enter begins to tell of a stage. One that only a trigger of a base needs, or
-// something in the middle of another stage, is told of where it is needed.
-func (b *build) enter(s *stage) (out *events.Group, leave func(events.Status)) {
-	around := b.around
-	if out = b.groups[s.index]; out == nil {
-		out = around.Stage(b.position(s))
-	}
-	b.around = out
-	return out, func(how events.Status) {
-		out.End(how)
-		b.around = around
-	}
 }
 
 // status is how something ended. What fails because all is stopped did not fail itself.

@@ -27,11 +27,16 @@ type stage struct {
 	image    string          // the base, expanded
 	platform string          // --platform, expanded
 	base     int             // the stage that it is based on, or none
+	after    int             // the stage of --after, or none
 	context  *contexts.Named // the context that it is based on, or nil
 	steps    []*instruction
 	needs    []int // stages that must be there before
 	needed   bool
 	isBase   bool // another stage is based on it
+
+	// What the base image says, where it was looked at ahead.
+	env      []string
+	triggers []*instruction
 }
 
 // plan is what is to be built, in order.
@@ -41,6 +46,7 @@ type plan struct {
 	outer  map[string]string
 	given  *given
 	named  namedContexts
+	docker bool // stages keep ONBUILD for those that are based on them
 }
 
 // wish is what the caller asks of a plan.
@@ -50,11 +56,12 @@ type wish struct {
 	stages    Stages
 	platform  imageconfig.Platform
 	named     namedContexts
+	docker    bool // the format of the image, which keeps ONBUILD
 }
 
 // newPlan sorts instructions into stages and finds out which are needed.
 func newPlan(list []*instruction, w wish) (*plan, error) {
-	p := &plan{named: w.named, given: &given{values: w.args, used: map[string]bool{}}, outer: platformArgs(w.platform)}
+	p := &plan{named: w.named, docker: w.docker, given: &given{values: w.args, used: map[string]bool{}}, outer: platformArgs(w.platform)}
 	for name := range p.outer {
 		p.given.used[name] = true
 	}
@@ -123,7 +130,7 @@ func (p *plan) split(list []*instruction) (heading []*instruction, err error) {
 	for _, in := range list {
 		switch {
 		case in.from != nil:
-			p.stages = append(p.stages, &stage{index: len(p.stages), from: in, base: none})
+			p.stages = append(p.stages, &stage{index: len(p.stages), from: in, base: none, after: none})
 		case len(p.stages) > 0:
 			if err := checkPlatformArg(in); err != nil {
 				return nil, in.fail(err)
@@ -257,7 +264,7 @@ func (p *plan) resolveAfter(s *stage, vars variables) error {
 	if at == none {
 		return blame(s.from.from.after, fmt.Errorf("FROM --after=%s: stage %q not found%s", name, name, didYouMean(name, p.names(s.index))))
 	}
-	s.needs = append(s.needs, at)
+	s.after = at
 	return nil
 }
 
@@ -306,88 +313,4 @@ func (p *plan) cut(target string) error {
 	}
 	p.stages = p.stages[:at+1]
 	return nil
-}
-
-// depend finds out what each stage needs, and marks all that the last one does.
-func (p *plan) depend() {
-	scopes, envs := make([]*scope, len(p.stages)), make([][]string, len(p.stages))
-	for i, s := range p.stages {
-		// What an ARG that is never run asks for is not asked for.
-		sc := newScope(&given{values: p.given.values, used: map[string]bool{}}, p.outer)
-		env := startEnv(s)
-		if s.base != none {
-			sc, env = scopes[s.base].clone(), slices.Clone(envs[s.base])
-			s.needs = append(s.needs, s.base)
-			// Not only those that are needed so far: a trigger of a base image may
-			// ask for any stage when another one is half done.
-			p.stages[s.base].isBase = true
-		}
-		vars := variables{env: env, args: sc.values}
-		for _, in := range s.steps {
-			s.needs = append(s.needs, p.references(in, &vars, sc, i)...)
-		}
-		scopes[i], envs[i] = sc, vars.env
-	}
-	p.mark(len(p.stages) - 1)
-}
-
-func (p *plan) mark(at int) {
-	s := p.stages[at]
-	if s.needed {
-		return
-	}
-	s.needed = true
-	for _, n := range s.needs {
-		p.mark(n)
-	}
-}
-
-// variables are those of an ENV that an option adds.
-func (in *instruction) variables() []string {
-	var env []string
-	for _, kv := range in.pairs {
-		if in.verb() == "ENV" {
-			env = append(env, kv.key+"="+kv.value)
-		}
-	}
-	return env
-}
-
-// references gives the stages that a step names. The variables of the base image
-// are not known here, so what they say is only found when the step runs.
-func (p *plan) references(in *instruction, vars *variables, sc *scope, before int) []int {
-	if in.pairs != nil {
-		vars.env = append(vars.env, in.variables()...)
-		return nil
-	}
-	cmd, err := in.expanded(*vars)
-	if err != nil {
-		p.doubts = append(p.doubts, doubt{in: in, stage: before, err: err})
-		return nil
-	}
-	var names []string
-	switch c := cmd.(type) {
-	case *instructions.ArgCommand:
-		for _, a := range c.Args {
-			sc.declare(a.Key, a.Value)
-		}
-	case *instructions.EnvCommand:
-		for _, kv := range c.Env {
-			vars.env = append(vars.env, kv.Key+"="+kv.Value)
-		}
-	case *instructions.CopyCommand:
-		names = append(names, c.From)
-	case *instructions.RunCommand:
-		mounts, _, _ := in.runFlags(*vars)
-		for _, m := range mounts {
-			names = append(names, m.From)
-		}
-	}
-	var found []int
-	for _, name := range names {
-		if at := p.findStage(name, before); name != "" && at != none && !slices.Contains(found, at) {
-			found = append(found, at)
-		}
-	}
-	return found
 }

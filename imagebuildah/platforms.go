@@ -52,15 +52,22 @@ func (in *input) build(ctx context.Context, e engine, o Options) (result Result,
 	if o, err = o.split(); err != nil {
 		return Result{}, err
 	}
-	result, err = in.one(ctx, e, o)
-	if err != nil || o.Lists.Manifest == "" {
-		return result, err
+	b, err := in.newBuild(e, o)
+	if err != nil {
+		return Result{}, err
 	}
-	_, err = e.AddToList(o.Lists.Manifest, []string{result.ID}, builder.AddToListOptions{Renew: true})
+	done, err := in.carryOut(ctx, []*build{b}, o.Jobs)
+	if err != nil {
+		return Result{}, err
+	}
+	result = Result{ID: done[0].ID, Names: done[0].Names, Manifest: done[0].Manifest}
+	if o.Lists.Manifest != "" {
+		_, err = e.AddToList(o.Lists.Manifest, []string{result.ID}, builder.AddToListOptions{Renew: true})
+	}
 	return result, err
 }
 
-// each builds for one platform after the other, then makes the lists.
+// each builds for several platforms, then makes the lists.
 func (in *input) each(ctx context.Context, e engine, o Options) (result Result, err error) {
 	known, err := e.Images(ctx)
 	if err != nil {
@@ -71,25 +78,40 @@ func (in *input) each(ctx context.Context, e engine, o Options) (result Result, 
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, exports.close(err == nil)) }()
-	var ids []string
+	var builds []*build
 	for i, p := range o.Lists.Platforms {
-		one, err := o.forPlatform(p)
-		var built Result
-		if err == nil {
-			one.Exports = exports.forPlatform(p, i == len(o.Lists.Platforms)-1)
-			built, err = in.one(ctx, e, one)
-		}
+		b, err := in.newPlatform(e, o, p, exports.forPlatform(p, i == len(o.Lists.Platforms)-1))
 		if err != nil {
-			return Result{}, errors.Join(fmt.Errorf("[%s]: %w", p, err), discard(ctx, e, o, ids, known))
+			return Result{}, fmt.Errorf("[%s]: %w", p, err)
 		}
-		ids = append(ids, built.ID)
-		result.Images = append(result.Images, PlatformImage{Platform: p, ID: built.ID})
+		builds = append(builds, b)
+	}
+	done, err := in.carryOut(ctx, builds, o.Jobs)
+	var ids []string
+	for _, one := range done {
+		ids = append(ids, one.ID)
+	}
+	if err != nil {
+		return Result{}, errors.Join(err, discard(ctx, e, o, ids, known))
+	}
+	for i, p := range o.Lists.Platforms {
+		result.Images = append(result.Images, PlatformImage{Platform: p, ID: ids[i]})
 	}
 	err = result.lists(ctx, e, o, ids)
 	if len(o.Tags) > 0 && result.ID == "" && o.Lists.Manifest == "" { // no list of the store has them
 		err = errors.Join(err, discard(ctx, e, o, ids, known))
 	}
 	return result, err
+}
+
+// newPlatform reads and plans for one of several platforms.
+func (in *input) newPlatform(e engine, o Options, p builder.Platform, exports []Export) (*build, error) {
+	o, err := o.forPlatform(p)
+	if err != nil {
+		return nil, err
+	}
+	o.Exports = exports
+	return in.newBuild(e, o)
 }
 
 // discard removes images that nothing refers to. With Layers, they are what the

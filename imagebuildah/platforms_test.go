@@ -74,6 +74,7 @@ func buildLists(t *testing.T, dockerfile string, o Options) (result Result, tran
 	var out strings.Builder
 	r := newRecorder(t, o)
 	o.Source.Context, o.Output.Events = dir, events.New(&events.Plain{Steps: &out}, time.Now)
+	o.Jobs = 1
 	o.Lists.Platforms = platforms(t, "linux/arm64", "linux/arm/v7")
 	result, err = run(t.Context(), r, o)
 	for _, l := range r.lines {

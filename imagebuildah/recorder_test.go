@@ -96,7 +96,7 @@ func (r *recorder) run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r.context = in.opened.Dir
+	r.context, o.Jobs = in.opened.Dir, 1
 	result, err := in.build(ctx, r, o)
 	r.text = r.assemble(o, in.opened, result.ID)
 	if closed := in.close(); closed != nil {

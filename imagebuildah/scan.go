@@ -2,6 +2,7 @@ package imagebuildah
 
 import (
 	"context"
+	"slices"
 
 	"github.com/projectatomic/buildah/builder"
 )
@@ -15,7 +16,7 @@ func (r *stageRun) scan(ctx context.Context, commit *builder.CommitOptions) (don
 	}
 	o.Base, o.Times = r.o.Base, commit.Times
 	o.Run = builder.RunOptions{Isolation: r.o.Run.Isolation, Runtime: r.o.Run.Runtime, Stdio: builder.Stdio{Out: r.out.Output(1), Err: r.out.Output(2)}}
-	o.Contexts = append(o.Contexts, r.contextRoot().Path())
+	o.Contexts = append(slices.Clip(o.Contexts), r.contextRoot().Path())
 	files, done, err := r.ws.Scan(ctx, o)
 	commit.AddFiles = append(commit.AddFiles, files...)
 	return done, err

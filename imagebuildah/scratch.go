@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/projectatomic/buildah/copier"
-	"github.com/projectatomic/buildah/internal/mountflag"
 )
 
 // scratch is the context as the steps of a build see it, once one of them writes
@@ -39,9 +38,4 @@ func (b *build) openScratch() error {
 	b.scratch.root = root
 	b.later(func(context.Context) error { return finish() })
 	return nil
-}
-
-// writesContext tells whether a mount changes the context.
-func (m mount) writesContext() bool {
-	return m.Kind == mountflag.Bind && m.From == "" && (!m.ReadOnly || m.Chown)
 }

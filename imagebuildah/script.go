@@ -95,6 +95,7 @@ func (s *scripter) script(ctx context.Context, o Options) (text string, err erro
 	}
 	defer func() { err = errors.Join(err, in.close()) }()
 	s.context = in.opened.Dir
+	o.Jobs = 1
 	result, err := in.build(ctx, s, o)
 	var step *StepError
 	var at *SourceError

@@ -36,20 +36,24 @@ type stageRun struct {
 
 	baseText string // what the base says besides files and configuration
 	caching  caching
+	twins    []twin
 	virtual  []byte // configuration after a step that made no image
 }
 
 // stage builds one stage.
 func (b *build) stage(ctx context.Context, s *stage) (result *stageResult, err error) {
-	out, leave := b.enter(s)
-	defer func() { leave(status(ctx, err)) }()
-	ctx = events.With(ctx, out)
-	r := &stageRun{build: b, out: out, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
+	n := b.nodes[s.index]
+	r := &stageRun{build: b, out: n.group, stage: s, final: s.index == len(b.plan.stages)-1, steps: s.steps}
+	ctx = events.With(ctx, r.out)
+	if err := r.awaitTurn(ctx); err != nil {
+		return nil, err
+	}
 	cost := r.o.Output.measure()
 	if err := r.begin(ctx); err != nil {
 		return nil, &StepError{Err: err, place: s.from.placeOf(err)}
 	}
 	r.endStep(cost, builder.Committed{})
+	n.pass(1)
 	if len(r.steps) == 0 {
 		return r.withoutSteps(ctx)
 	}
@@ -61,6 +65,9 @@ func (b *build) stage(ctx context.Context, s *stage) (result *stageResult, err e
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		if err := r.awaitTwins(ctx, i); err != nil {
+			return nil, err
+		}
 		cost = r.o.Output.measure()
 		r.tellStep(in, stepLine(in))
 		r.ws.Step(stepLine(in), in.placeOf(nil))
@@ -68,6 +75,7 @@ func (b *build) stage(ctx context.Context, s *stage) (result *stageResult, err e
 			return nil, err
 		}
 		r.endStep(cost, result.final)
+		n.pass(i + 2)
 	}
 	return result, nil
 }
@@ -131,11 +139,11 @@ func (r *stageRun) begin(ctx context.Context) error {
 func (r *stageRun) baseImage(ctx context.Context) (builder.State, error) {
 	r.scope = newScope(r.plan.given, r.plan.outer)
 	r.from(r.stage.image)
-	o, err := r.baseOptions()
-	if err != nil {
-		return builder.State{}, err
+	found := r.bases[r.stage.index]
+	if found == nil {
+		found = r.find(ctx, r.stage)
 	}
-	st, err := r.baseOf(ctx, o)
+	st, err := found.state, found.err
 	if errors.Is(err, sourcepolicy.ErrDenied) {
 		return st, err // nothing was going to be created
 	}
@@ -147,10 +155,10 @@ func (r *stageRun) baseImage(ctx context.Context) (builder.State, error) {
 
 // baseStage is the result of the stage that this one is based on.
 func (r *stageRun) baseStage(ctx context.Context) (builder.State, error) {
-	if err := r.ensure(ctx, r.stage.base); err != nil {
+	base, err := r.await(ctx, r.stage.base)
+	if err != nil {
 		return builder.State{}, err
 	}
-	base := r.done[r.stage.base]
 	r.scope = base.scope.clone()
 	st := base.ws.State()
 	st.Image = st.Image.Clone()
@@ -166,12 +174,12 @@ func (r *stageRun) baseStage(ctx context.Context) (builder.State, error) {
 }
 
 // baseOptions are those of the build, with the stage's own platform.
-func (r *stageRun) baseOptions() (builder.BaseOptions, error) {
-	o := r.o.Base
-	if r.stage.platform == "" {
+func (b *build) baseOptions(s *stage) (builder.BaseOptions, error) {
+	o := b.o.Base
+	if s.platform == "" {
 		return o, nil
 	}
-	p, err := parsePlatform(r.stage.platform)
+	p, err := parsePlatform(s.platform)
 	o.Platform = p
 	return o, err
 }
@@ -197,13 +205,9 @@ func (r *stageRun) adopt() error {
 	if len(r.steps)+len(img.Docker.Config.OnBuild) > 0 {
 		setPath(img)
 	}
-	var triggers []*instruction
-	for _, text := range img.Docker.Config.OnBuild {
-		list, err := parseFile(fmt.Sprintf("ONBUILD of %q", r.stage.image), []byte(text))
-		if err != nil {
-			return err
-		}
-		triggers = append(triggers, list...)
+	triggers, err := triggersOf(r.stage.image, img.Docker.Config.OnBuild)
+	if err != nil {
+		return err
 	}
 	if len(triggers) == 0 {
 		return nil
@@ -282,7 +286,7 @@ func (r *stageRun) settle(ctx context.Context, entry builder.History, last bool)
 	}
 	temporary := !r.o.Layers && !r.o.Stages.Save
 	if temporary {
-		if err := r.remember(ctx); err != nil {
+		if err := r.temporaries.remember(ctx, r.engine); err != nil {
 			return builder.Committed{}, err
 		}
 	}
@@ -292,7 +296,7 @@ func (r *stageRun) settle(ctx context.Context, entry builder.History, last bool)
 		return done, err
 	}
 	if temporary {
-		r.made = append(r.made, done.ID)
+		r.temporaries.add(done.ID)
 	}
 	return done, nil
 }

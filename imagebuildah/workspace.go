@@ -64,7 +64,7 @@ type origin struct {
 // origin says what the workspace is for.
 func (r *stageRun) origin() origin {
 	number := fmt.Sprint(r.stage.index)
-	base, _ := r.baseOptions() // baseImage has checked the platform
+	base, _ := r.baseOptions(r.stage) // baseImage has checked the platform
 	return origin{
 		stage: cmp.Or(r.stage.name, number), number: number, final: r.final,
 		image: r.stage.image, platform: base.Platform, text: r.stage.from.text(),

@@ -36,7 +36,7 @@ func (p *program) buildCommand() *cli.Command {
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
 			f.script.options(),
 			f.caching.options(p), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
-			f.secrets.options(),
+			f.secrets.options(), f.jobs.options(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
 		Action: func(c *cli.Context) error {
@@ -249,6 +249,7 @@ func (f *buildFlags) settleContainer(p *program, e *builder.Engine, o *imagebuil
 		return err
 	}
 	ct.CapAdd, ct.CapDrop = f.creation.capAdd, f.creation.capDrop
+	o.Jobs = f.jobs.settle(ct.Execution.CommonBuildOpts.Volumes)
 	if f.creation.namespaces.network == builder.NetworkDisabled {
 		o.Network = "none"
 	}

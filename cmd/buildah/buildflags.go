@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strconv"
 
 	"github.com/projectatomic/buildah/builder"
@@ -33,6 +32,7 @@ type buildFlags struct {
 	failure   failureFlags
 	allow     allowFlags
 	secrets   secretFlags
+	jobs      jobsFlags
 }
 
 // sourceFlags say what is built.
@@ -71,7 +71,6 @@ type argFlags struct {
 type cacheFlags struct {
 	layers, noCache, squash bool
 	rm, forceRm             bool
-	jobs                    int
 	asked                   struct{ layers, noCache, rm, forceRm bool }
 }
 
@@ -153,15 +152,9 @@ func metadataFlags(m *builder.Metadata) []*option {
 
 func (f *cacheFlags) options(p *program) []*option {
 	f.layers, _ = strconv.ParseBool(p.env("BUILDAH_LAYERS"))
-	f.rm, f.jobs = true, 1
+	f.rm = true
 	return []*option{
 		noting(boolOption("force-rm", &f.forceRm, "remove the working container also after a failure"), &f.asked.forceRm),
-		newOption("jobs", "N", "at most so many stages at the same time", func(s string) (err error) {
-			if f.jobs, err = parseNumber[int](s); err == nil && f.jobs < 0 {
-				err = errors.New("invalid value for jobs.  It must be a positive integer")
-			}
-			return err
-		}).shows("1"),
 		noting(boolOption("layers", &f.layers, "keep an image of each step"), &f.asked.layers),
 		noting(boolOption("no-cache", &f.noCache, "carry out every step anew"), &f.asked.noCache),
 		noting(boolOption("rm", &f.rm, "remove working containers after success"), &f.asked.rm),
