@@ -16,7 +16,7 @@ SETUP     := tests/setup.sh
 # One set of flags for building and testing, so that both use one build cache.
 export GOFLAGS := -tags=$(TAGS) -trimpath
 
-.PHONY: all build demo check lint test bats corpus bench install docs static clean
+.PHONY: all build demo check lint test bats soak corpus bench install docs static clean
 
 all: build
 
@@ -52,6 +52,12 @@ test:
 bats: build
 	@$(SETUP) test
 	@tests/bats.sh $(BATS)
+
+# Everything that can be repeated for hours: kills, races, random builds.
+soak: build
+	@$(SETUP) test
+	SOAK=1 BUILDAH_BINARY=$(CURDIR)/bin/buildah $(GO) test -count=1 -timeout 12h $$(grep -rl '"SOAK"' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
+	@files=$$(grep -l SOAK tests/bats/*.bats); test -z "$$files" || SOAK=1 tests/bats.sh $$files
 
 corpus: build
 	@$(SETUP) test

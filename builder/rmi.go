@@ -104,7 +104,7 @@ func (r *removal) sweep(ctx context.Context, everything bool) error {
 		if err != nil {
 			return err
 		}
-		if r.skipUsed && len(used) > 0 {
+		if r.skipUsed && len(used) > 0 || slices.ContainsFunc(used, ofBuild) {
 			continue
 		}
 		if err := r.delete(ctx, img, used); err != nil {
@@ -113,6 +113,10 @@ func (r *removal) sweep(ctx context.Context, everything bool) error {
 	}
 	return errors.Join(errs...)
 }
+
+// ofBuild tells whether a container belongs to a build that runs: what is abandoned
+// was swept before.
+func ofBuild(c store.Container) bool { return strings.HasPrefix(c.Metadata, ownedMark) }
 
 // one removes what a name or an ID stands for.
 func (r *removal) one(ctx context.Context, name string) error {

@@ -100,6 +100,26 @@ age() { find "$T/root/buildah-cache/steps" -type f -exec touch -d "$1" {} +; }
   is "$(hits old)" 1
 }
 
+@test "prune: a cache mount that is in use stays" {
+  from_base
+  used=(--mount 'type=cache,dst=/used') idle=(--mount 'type=cache,dst=/idle')
+  buildah run "${used[@]}" "${idle[@]}" "$ctr" sh -c 'echo kept >/used/file; echo kept >/idle/file'
+  mkfifo "$T/tmp/wait"
+  BUILDAH_ISOLATION=chroot "$BUILDAH_BINARY" --root "$T/root" --runroot "$T/run" run "${used[@]}" "$ctr" \
+    sh -c 'echo begun; read -r go; cat /used/file' <"$T/tmp/wait" >"$T/tmp/out" 3>&- &
+  pid=$!
+  exec 4>"$T/tmp/wait"
+  for _ in $(seq 100); do grep -q begun "$T/tmp/out" && break; sleep 0.05; done
+  buildah prune
+  echo go >&4; exec 4>&-
+  wait $pid
+  is "$(cat "$T/tmp/out")" $'begun\nkept'
+  buildah run "${used[@]}" "${idle[@]}" "$ctr" ls /used /idle
+  is "$output" $'/idle:\n\n/used:\nfile'
+  buildah prune
+  is "$(find "$T/tmp" -name 'buildah-cache-*')" ""
+}
+
 @test "prune --build-cache: refusals" {
   for words in '--all' '--force'; do
     buildah 125 prune --build-cache $words

@@ -19,6 +19,7 @@ import time
 
 import report
 from builders import DiskWatch, Tool, base_image, fresh_disk, registry
+from cached import CACHED, CACHED_LARGE
 from workloads import LARGE, WORKLOADS, Ground, sync_counts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -59,10 +60,10 @@ def benchmark(options, work):
         names = [n for n in options.only.split(",") if n]
         rows = []
         print(report.HEADER, flush=True)
-        for name, (what, job) in {**WORKLOADS, **LARGE}.items():
+        for name, (what, job) in {**WORKLOADS, **CACHED, **LARGE, **CACHED_LARGE}.items():
             if names and name not in names:
                 continue
-            large = name in LARGE
+            large = name in LARGE or name in CACHED_LARGE
             row = measure(tools[:1] if large else tools, name, what, job, ground, 1 if large else options.runs)
             print(row.line(), flush=True)
             rows.append(row)

@@ -17,6 +17,7 @@ class Tool:
     def __init__(self, name, binary, disk):
         self.name, self.binary, self.root = name, binary, os.path.join(disk, "store-" + name)
         self.peak = 0.0  # MiB, of the largest process since it was last set
+        self.done = set()
 
     def argv(self, *words):
         return [self.binary, "--root", self.root, "--runroot", self.root + "-run", "--storage-driver", "overlay", *words]
@@ -34,8 +35,14 @@ class Tool:
         lines = out.strip().splitlines()
         return lines[-1] if lines else ""
 
-    def build(self, context, name="localhost/out"):
-        self.run("bud", "--layers", "--no-cache", "--network", "host", "-q", "-t", name, context)
+    def build(self, context, name="localhost/out", cached=False):
+        self.run("bud", "--layers", *([] if cached else ["--no-cache"]), "--network", "host", "-q", "-t", name, context)
+
+    def once(self, what):
+        """Tells whether something is asked for the first time."""
+        first = what not in self.done
+        self.done.add(what)
+        return first
 
     def syncs(self, *words):
         """How often a command waits for the disk, by strace."""

@@ -75,6 +75,7 @@ func newPlace(t testing.TB) *place {
 		}
 		os.RemoveAll(p.dir)
 	})
+	must(t, os.Mkdir(p.path("tmp"), 0o700))
 	write(t, p.path("policy.json"), `{"default":[{"type":"insecureAcceptAnything"}]}`)
 	write(t, p.path("registries.conf"), "unqualified-search-registries = []\n")
 	p.base("localhost/base", nil)
@@ -121,7 +122,7 @@ func (p *place) try(args ...string) (string, error) {
 		}
 	}
 	cmd.Env = append(cmd.Env, "CONTAINERS_REGISTRIES_CONF="+p.path("registries.conf"), "CONTAINERS_POLICY_JSON="+p.path("policy.json"),
-		"BUILDAH_ISOLATION=chroot", "TMPDIR="+p.dir)
+		"BUILDAH_ISOLATION=chroot", "TMPDIR="+p.path("tmp"))
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
