@@ -82,7 +82,7 @@ func (f *fixture) policy(t *testing.T, text string) string {
 	return file
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
