@@ -26,6 +26,7 @@ type RemoteLayer struct {
 	Digest    digest.Digest `json:"digest"`
 	Size      int64         `json:"size"`
 	MediaType string        `json:"mediaType"`
+	Unpacked  int64         `json:"unpacked"` // size of the tar
 }
 
 // artifact is the text of a step. Of the key it has only sums: values of build
@@ -70,44 +71,49 @@ func DecodeArtifact(key Key, data []byte) (Entry, error) {
 	case digestOf(a.Parts) != key.Digest():
 		return Entry{}, errors.New("it belongs to another step")
 	}
-	if err := a.check(); err != nil {
+	sizes, err := a.check()
+	if err != nil {
 		return Entry{}, err
 	}
 	e := Entry{Config: a.Config, MediaType: a.MediaType, Virtual: a.Virtual, Remote: &Remote{Manifest: a.Manifest}}
-	for _, id := range a.Layers {
-		e.Remote.Layers = append(e.Remote.Layers, RemoteLayer{DiffID: id})
+	for i, id := range a.Layers {
+		e.Remote.Layers = append(e.Remote.Layers, RemoteLayer{DiffID: id, Unpacked: sizes[i]})
 	}
 	return e, nil
 }
 
-// check compares what is said more than once.
-func (a *artifact) check() error {
+// check compares what is said more than once. It gives the sizes of the added layers.
+func (a *artifact) check() (sizes []int64, err error) {
 	var config imgspec.Image
 	if err := json.Unmarshal(a.Config, &config); err != nil {
-		return fmt.Errorf("reading its configuration: %w", err)
+		return nil, fmt.Errorf("reading its configuration: %w", err)
 	}
 	all := config.RootFS.DiffIDs
 	for _, id := range all {
 		if err := id.Validate(); err != nil {
-			return fmt.Errorf("reading its configuration: %w", err)
+			return nil, fmt.Errorf("reading its configuration: %w", err)
 		}
 	}
 	if a.Virtual {
 		if len(a.Layers) > 0 || len(a.Manifest) > 0 {
-			return errors.New("it changes no files, and has layers")
+			return nil, errors.New("it changes no files, and has layers")
 		}
-		return nil
+		return nil, nil
 	}
-	if n := len(all) - len(a.Layers); n < 0 || !slices.Equal(all[n:], a.Layers) {
-		return errors.New("its layers are not those of its configuration")
+	before := len(all) - len(a.Layers)
+	if before < 0 || !slices.Equal(all[before:], a.Layers) {
+		return nil, errors.New("its layers are not those of its configuration")
 	}
 	var m imgspec.Manifest
 	if err := json.Unmarshal(a.Manifest, &m); err != nil {
-		return fmt.Errorf("reading its manifest: %w", err)
+		return nil, fmt.Errorf("reading its manifest: %w", err)
 	}
 	uncompressed := slices.EqualFunc(m.Layers, all, func(l imgspec.Descriptor, id digest.Digest) bool { return l.Digest == id })
 	if m.Config.Digest != digest.FromBytes(a.Config) || m.MediaType != a.MediaType || !uncompressed {
-		return errors.New("its manifest is not that of its configuration")
+		return nil, errors.New("its manifest is not that of its configuration")
 	}
-	return nil
+	for _, l := range m.Layers[before:] {
+		sizes = append(sizes, l.Size)
+	}
+	return sizes, nil
 }

@@ -23,14 +23,14 @@ func step(t testing.TB) Entry {
 	}
 	manifest, err := json.Marshal(imgspec.Manifest{
 		MediaType: imgspec.MediaTypeImageManifest, Config: imgspec.Descriptor{Digest: digest.FromBytes(config)},
-		Layers: []imgspec.Descriptor{{Digest: base}, {Digest: added}},
+		Layers: []imgspec.Descriptor{{Digest: base}, {Digest: added, Size: 7}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Entry{
 		Config: config, MediaType: imgspec.MediaTypeImageManifest,
-		Remote: &Remote{Manifest: manifest, Layers: []RemoteLayer{{DiffID: added}}},
+		Remote: &Remote{Manifest: manifest, Layers: []RemoteLayer{{DiffID: added, Unpacked: 7}}},
 	}
 }
 

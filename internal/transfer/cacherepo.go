@@ -26,13 +26,17 @@ import (
 	"github.com/projectatomic/buildah/internal/compress"
 )
 
-// ErrNoArtifact is a tag that a place does not have.
-var ErrNoArtifact = errors.New("there is no such artifact")
+var (
+	// ErrNoArtifact is a tag that a place does not have.
+	ErrNoArtifact = errors.New("there is no such artifact")
+	// ErrBadArtifact is something under a tag that nobody can use.
+	ErrBadArtifact = errors.New("it is no artifact of a build")
+)
 
 // CacheRepo is one place of artifacts: small things with a tag each, made of a text
 // and of layers. It may be used by several goroutines.
 type CacheRepo struct {
-	c        *Client
+	c, loud  *Client
 	place    CachePlace
 	registry Registry
 	pack     Compression
@@ -53,8 +57,9 @@ func (c *Client) CacheRepo(place CachePlace, r Registry, pack Compression) *Cach
 	}
 	own.Disable = false
 	// What happens here is told by the build; bars and lines about blobs would be in the way.
+	// Only of layers that are fetched lines tell, as when an image is pulled.
 	quiet := &Client{Store: c.Store, System: c.System, Budget: c.budget(), Prompt: c.Prompt}
-	repo := &CacheRepo{c: quiet, place: place, registry: r, pack: own}
+	repo := &CacheRepo{c: quiet, loud: c, place: place, registry: r, pack: own}
 	repo.system = sync.OnceValues(func() (*types.SystemContext, error) { return quiet.pushContext(repo.options()) })
 	return repo
 }
@@ -197,7 +202,7 @@ func (r *CacheRepo) get(ctx context.Context, tag string) (Artifact, error) {
 	}
 	m, err := parseArtifact(data)
 	if err != nil {
-		return Artifact{}, fmt.Errorf("reading its manifest: %w", err)
+		return Artifact{}, fmt.Errorf("reading its manifest: %w: %w", ErrBadArtifact, err)
 	}
 	a := Artifact{Type: m.ArtifactType, Text: m.Config.Data}
 	for _, l := range m.Layers {
@@ -209,7 +214,7 @@ func (r *CacheRepo) get(ctx context.Context, tag string) (Artifact, error) {
 		a.Text, err = readBlob(ctx, src, m.Config)
 	}
 	if err == nil && digest.FromBytes(a.Text) != m.Config.Digest {
-		err = errors.New("its text is damaged")
+		err = fmt.Errorf("%w: its text is damaged", ErrBadArtifact)
 	}
 	a.Created, _ = time.Parse(time.RFC3339, m.Annotations[imgspec.AnnotationCreated]) // else it is very old
 	return a, err
@@ -228,6 +233,7 @@ func readBlob(ctx context.Context, src types.ImageSource, d imgspec.Descriptor) 
 // Layer opens a layer of an artifact as it lies there, compressed. The caller checks
 // what it reads against the layer's digest, and closes it.
 func (r *CacheRepo) Layer(ctx context.Context, tag string, l ArtifactLayer) (body io.ReadCloser, err error) {
+	r.loud.say("Copying blob %s", l.Digest)
 	err = r.c.retry(ctx, r.registry, func() error {
 		src, err := r.open(ctx, tag)
 		if err != nil {
@@ -250,3 +256,16 @@ type sourceBody struct {
 }
 
 func (b sourceBody) Close() error { return errors.Join(b.ReadCloser.Close(), b.src.Close()) }
+
+// Remember notes that a layer of the store lies at the place, too.
+func (r *CacheRepo) Remember(l ArtifactLayer) {
+	b := blob{Digest: l.Digest, Size: l.Size, Format: string(compress.Gzip)}
+	if l.MediaType == imgspec.MediaTypeImageLayerZstd {
+		b.Format = string(compress.Zstd)
+	}
+	place := ""
+	if r.place.Kind == PlaceRegistry {
+		place = r.place.Name
+	}
+	newLedger(r.c.Store).note(l.DiffID, b, place)
+}
