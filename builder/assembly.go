@@ -31,6 +31,7 @@ type assembly struct {
 	layerEntry  *History // nil when there is no layer of the container
 	trailing    []History
 	linked      []History // of layers on top of all others
+	unsized     bool      // layers need not be looked at, and may be absent
 }
 
 // Destination is where a commit goes.
@@ -145,6 +146,12 @@ func (a *assembly) build(created time.Time) (imageconfig.Build, error) {
 	b := imageconfig.Build{
 		Format: a.options.Format.OrDefault(), Image: img, Created: created, FixedTime: fixed, ContainerID: a.containerID,
 		History: a.history(created), Annotations: a.annotate(created),
+	}
+	if a.unsized {
+		for _, id := range img.OCI.RootFS.DiffIDs {
+			b.Layers = append(b.Layers, imageconfig.Layer{Digest: id})
+		}
+		return b, nil
 	}
 	layers, err := a.engine.layerList(img.OCI.RootFS.DiffIDs, a.topLayer)
 	b.Layers = layers

@@ -133,6 +133,9 @@ func (e *Engine) CommitState(ctx context.Context, st State, dest string, o Commi
 	if err != nil {
 		return Committed{}, err
 	}
+	if st, err = e.Fetch(ctx, st); err != nil {
+		return Committed{}, err
+	}
 	if len(o.AddFiles) > 0 {
 		extra, err := e.addFileLayer(ctx, st.TopLayer, o)
 		if err != nil {
@@ -147,6 +150,7 @@ func (e *Engine) CommitState(ctx context.Context, st State, dest string, o Commi
 // would make now.
 func (e *Engine) PreviewState(st State, o CommitOptions) (id string, config []byte, err error) {
 	a := e.stateAssembly(st, o)
+	a.unsized = true // for the manifest, which nobody wants
 	built, err := a.build(a.created())
 	if err != nil {
 		return "", nil, err

@@ -29,7 +29,8 @@ type Engine struct {
 	slowNotice     sync.Once // about the setting that makes commits slow
 	swept          sync.Once // of what killed commands have left mounted
 	runners        runners
-	owner          owner // of the containers that only the interpreter knows
+	fetching       sync.Mutex // of what states stand on
+	owner          owner      // of the containers that only the interpreter knows
 }
 
 // Host is what the library may know about the process that called it.

@@ -56,7 +56,11 @@ func From(ctx context.Context, e *Engine, image string, o FromOptions) (*Builder
 }
 
 // Start makes a working container on a state. ONBUILD triggers are not run.
-func (e *Engine) Start(_ context.Context, st State, o FromOptions) (*Builder, error) {
+func (e *Engine) Start(ctx context.Context, st State, o FromOptions) (*Builder, error) {
+	st, err := e.Fetch(ctx, st)
+	if err != nil {
+		return nil, err
+	}
 	b := e.newBuilder(st, o)
 	caps, err := spec.Capabilities(e.Config.DefaultCapabilities, o.CapAdd, o.CapDrop)
 	if err != nil {

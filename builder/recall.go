@@ -3,9 +3,11 @@ package builder
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/store"
 )
@@ -17,6 +19,10 @@ type Recalled struct {
 	Layer     string // ID of the top layer, "" on scratch
 	// Virtual says that the step changed no files and made no image of its own.
 	Virtual bool
+
+	Remote *buildcache.Remote // what a step of another machine has besides; else nil
+	From   *RemoteCache       // where that may be fetched; nil when nowhere
+	Key    string             // digest of the step's key, with From
 }
 
 // ID is that of the image.
@@ -31,20 +37,23 @@ func (e *Engine) Recall(st State, r Recalled) (next State, ok bool, err error) {
 		return st, false, fmt.Errorf("reading the configuration of a cached step: %w", err)
 	}
 	if r.Virtual {
+		fits := r.Remote == nil && r.Layer == st.TopLayer || r.Remote != nil && slices.Equal(parsed.OCI.RootFS.DiffIDs, st.Image.OCI.RootFS.DiffIDs)
 		st.Image.OCI.History, st.ImageName = parsed.OCI.History, ""
-		return st, r.Layer == st.TopLayer, nil
+		return st, fits, nil
 	}
 	next, err = e.stateOf(r.ID())
 	switch {
+	case errors.Is(err, store.ErrImageUnknown) && r.Remote != nil:
+		return e.recallRemote(st, r, parsed)
 	case errors.Is(err, store.ErrImageUnknown):
 		return st, false, nil
 	case err != nil:
 		return st, false, err
-	case next.TopLayer != r.Layer:
+	case next.TopLayer != r.Layer && r.Remote == nil:
 		return st, false, nil
 	}
-	if r.Layer != "" {
-		if _, err := e.Store.LayerChain(r.Layer); err != nil {
+	if next.TopLayer != "" {
+		if _, err := e.Store.LayerChain(next.TopLayer); err != nil {
 			return st, false, nil //nolint:nilerr // it is made again
 		}
 	}

@@ -31,6 +31,7 @@ type State struct {
 
 	// transport names the container when the image has no name: "dir", "oci-archive", ...
 	transport string
+	absent    *absent // nil when all of it is in the store
 }
 
 // BaseOptions says how a base image is found. Each zero value is the default.
@@ -39,6 +40,8 @@ type BaseOptions struct {
 	Registry Registry
 	Platform Platform // zero means the host's
 	Unnamed  bool     // an image of a file gets none of the names that the file says
+	// Lazy leaves the layers of an image at its registry until they are needed.
+	Lazy bool
 }
 
 // Base resolves image, which may be [Scratch], a name, an ID or a transport
@@ -49,9 +52,15 @@ func (e *Engine) Base(ctx context.Context, image string, o BaseOptions) (State, 
 		st.Annotations = map[string]string{annotationBaseDigest: ""}
 		return st, nil
 	}
-	pulled, err := e.Images.Pull(ctx, image, transfer.PullOptions{
+	how := transfer.PullOptions{
 		Registry: o.Registry, Policy: o.Pull, Unnamed: o.Unnamed, Platform: transfer.Platform{OS: o.Platform.OS, Arch: o.Platform.Arch, Variant: o.Platform.Variant},
-	})
+	}
+	if o.Lazy {
+		if st, ok := e.peek(ctx, image, how); ok {
+			return st, nil
+		}
+	}
+	pulled, err := e.Images.Pull(ctx, image, how)
 	if err != nil {
 		return State{}, err
 	}
@@ -85,26 +94,34 @@ func (e *Engine) stateOf(id string) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("reading the configuration of image %q: %w", id, err)
 	}
-	parsed, err := imageconfig.Parse(config, mediaType)
+	st, err := newState(config, manifest, mediaType)
 	if err != nil {
-		return State{}, fmt.Errorf("reading the configuration of image %q: %w", id, err)
-	}
-	annotations, err := imageconfig.ParseAnnotations(manifest)
-	if err != nil {
-		return State{}, fmt.Errorf("reading the manifest of image %q: %w", id, err)
+		return State{}, fmt.Errorf("image %q: %w", id, err)
 	}
 	if img.Digest != "" {
 		manifestDigest = img.Digest
 	}
-	st := State{
-		ImageID: id, ImageDigest: manifestDigest, TopLayer: img.TopLayer,
-		Image: parsed, Annotations: annotations, Config: config, Manifest: manifest,
-	}
-	st.NoHistory = len(parsed.OCI.History) == 0 && len(parsed.OCI.RootFS.DiffIDs) > 0
+	st.ImageID, st.ImageDigest, st.TopLayer = id, manifestDigest, img.TopLayer
 	if len(img.Names) > 0 {
 		st.ImageName = img.Names[0]
 	}
 	return st, nil
+}
+
+// newState reads what an image says of itself.
+func newState(config, manifest []byte, mediaType string) (State, error) {
+	parsed, err := imageconfig.Parse(config, mediaType)
+	if err != nil {
+		return State{}, fmt.Errorf("reading the configuration: %w", err)
+	}
+	annotations, err := imageconfig.ParseAnnotations(manifest)
+	if err != nil {
+		return State{}, fmt.Errorf("reading the manifest: %w", err)
+	}
+	return State{
+		Image: parsed, Annotations: annotations, Config: config, Manifest: manifest,
+		NoHistory: len(parsed.OCI.History) == 0 && len(parsed.OCI.RootFS.DiffIDs) > 0,
+	}, nil
 }
 
 const (

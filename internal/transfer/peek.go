@@ -16,6 +16,7 @@ import (
 // Peeked is an image of a registry, without its layers.
 type Peeked struct {
 	Name           string // that it would have in the store
+	Exact          string // the same image, whatever becomes of the name
 	Manifest       []byte
 	MediaType      string // of the manifest
 	ManifestDigest digest.Digest
@@ -104,6 +105,7 @@ func (j *pullJob) peekAt(ctx context.Context, sys *types.SystemContext, ref type
 		return p, err
 	}
 	p.ManifestDigest, err = manifest.Digest(p.Manifest)
+	p.Exact = ref.DockerReference().Name() + "@" + p.ManifestDigest.String()
 	return p, err
 }
 
