@@ -16,6 +16,8 @@ const (
 	CacheHit      Kind = "cache-hit"     // ID
 	CacheMiss     Kind = "cache-miss"    // Text, which is why, or ""
 	NotCacheable  Kind = "not-cacheable" // likewise
+	CachePulled   Kind = "cache-pulled"  // ID of the key, Names, of which there is one: a place
+	CachePushed   Kind = "cache-pushed"  // ID of the key, Names of places; it is under way
 	Output        Kind = "output"        // FD, Data
 	Image         Kind = "image"         // ID
 	Commit        Kind = "commit"        // Names, of which there is none or the destination

@@ -97,6 +97,16 @@ const noLayer = -1
 // Hit tells that the step is taken from the cache, and which image it comes to.
 func (g *Group) Hit(id string) { g.tell(Event{Kind: CacheHit, ID: id}) }
 
+// Pulled tells at which place a step was found that is not known here.
+func (g *Group) Pulled(place, key string) {
+	g.tell(Event{Kind: CachePulled, ID: key, Names: []string{place}})
+}
+
+// Pushed tells to which places a step is being written.
+func (g *Group) Pushed(places []string, key string) {
+	g.tell(Event{Kind: CachePushed, ID: key, Names: places})
+}
+
 // Miss tells that the step is not in the cache; why may be "".
 func (g *Group) Miss(why string) { g.tell(Event{Kind: CacheMiss, Text: why}) }
 

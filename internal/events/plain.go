@@ -97,6 +97,10 @@ func line(e Event) string {
 		return stepLine(e.Group, e.Step)
 	case CacheHit:
 		return "--> Using cache " + e.ID + "\n"
+	case CachePulled:
+		return "--> Cache pulled from remote " + e.Names[0] + ":" + e.ID + "\n"
+	case CachePushed:
+		return fmt.Sprintf("--> Pushing cache %v:%s\n", e.Names, e.ID)
 	case Image:
 		return "--> " + e.ID[:min(shortID, len(e.ID))] + "\n"
 	case Commit:

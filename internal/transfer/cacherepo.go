@@ -36,7 +36,7 @@ var (
 // CacheRepo is one place of artifacts: small things with a tag each, made of a text
 // and of layers. It may be used by several goroutines.
 type CacheRepo struct {
-	c, loud  *Client
+	c        *Client
 	place    CachePlace
 	registry Registry
 	pack     Compression
@@ -56,10 +56,10 @@ func (c *Client) CacheRepo(place CachePlace, r Registry, pack Compression) *Cach
 		own = pack
 	}
 	own.Disable = false
-	// What happens here is told by the build; bars and lines about blobs would be in the way.
-	// Only of layers that are fetched lines tell, as when an image is pulled.
+	// Only the stage of a build that asks for something is told of it: lines about
+	// what is written meanwhile would be in the way.
 	quiet := &Client{Store: c.Store, System: c.System, Budget: c.budget(), Prompt: c.Prompt}
-	repo := &CacheRepo{c: quiet, loud: c, place: place, registry: r, pack: own}
+	repo := &CacheRepo{c: quiet, place: place, registry: r, pack: own}
 	repo.system = sync.OnceValues(func() (*types.SystemContext, error) { return quiet.pushContext(repo.options()) })
 	return repo
 }
@@ -233,7 +233,7 @@ func readBlob(ctx context.Context, src types.ImageSource, d imgspec.Descriptor) 
 // Layer opens a layer of an artifact as it lies there, compressed. The caller checks
 // what it reads against the layer's digest, and closes it.
 func (r *CacheRepo) Layer(ctx context.Context, tag string, l ArtifactLayer) (body io.ReadCloser, err error) {
-	r.loud.say("Copying blob %s", l.Digest)
+	r.c.say(ctx, "Copying blob %s", l.Digest)
 	err = r.c.retry(ctx, r.registry, func() error {
 		src, err := r.open(ctx, tag)
 		if err != nil {

@@ -50,9 +50,9 @@ func (c *Client) peek(ctx context.Context, name string, o PullOptions) (Peeked, 
 	if err != nil || isID(name) || o.Policy == PullNever || local != nil && (!j.wanted(local) || local.name == "") {
 		return Peeked{}, errors.Join(errNoPeek, err)
 	}
-	list, err := j.candidates(name, local)
-	if err != nil || len(list) != 1 || list[0].record != nil {
-		return Peeked{}, errors.Join(errNoPeek, err) // several are tried, and one is remembered
+	list, err := j.candidates(ctx, name, local)
+	if err != nil || len(list) != 1 {
+		return Peeked{}, errors.Join(errNoPeek, err) // several are tried, in order
 	}
 	ref, err := docker.NewReference(reference.TagNameOnly(list[0].named))
 	if err != nil {
