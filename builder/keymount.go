@@ -80,12 +80,19 @@ func (m *mounting) keyPlace() (string, error) {
 
 // handOver gives a file to the user who may read it, and mounts it.
 func (m *mounting) handOver(at string, mf mountflag.Mount) error {
-	owner, err := m.onDisk(mf.Key.UID, mf.Key.GID)
+	uid, gid := mf.Key.UID, mf.Key.GID
+	if uid == mountflag.StepUser {
+		uid = int(m.user.UID)
+	}
+	if gid == mountflag.StepUser {
+		gid = int(m.user.GID)
+	}
+	owner, err := m.onDisk(uid, gid)
 	if err != nil {
 		return err
 	}
 	if err := os.Lchown(at, owner.UID, owner.GID); err != nil {
-		return fmt.Errorf("giving it to the user %d:%d: %w", mf.Key.UID, mf.Key.GID, err)
+		return fmt.Errorf("giving it to the user %d:%d: %w", uid, gid, err)
 	}
 	if err := unix.Chmod(at, mf.Key.Mode); err != nil { // as it was typed: os.Chmod has other bits
 		return err

@@ -93,10 +93,10 @@ func highest(name string) uint64 {
 
 // groups are the supplementary groups: those of the user, and those asked for. The
 // primary group is one of them, or changing it would be a way to lose its rights.
-// Without root's rights it may be the only one that can be had.
+// A user namespace with one identity allows no others.
 func (x *execution) groups() (groups []uint32, keep bool, err error) {
 	groups = x.user.Groups
-	if !x.engine.Host.Rootless && !slices.Contains(groups, x.user.GID) {
+	if !setgroupsDenied() && !slices.Contains(groups, x.user.GID) {
 		groups = append([]uint32{x.user.GID}, groups...)
 	}
 	for _, text := range x.record.GroupAdd {
@@ -115,4 +115,10 @@ func (x *execution) groups() (groups []uint32, keep bool, err error) {
 		}
 	}
 	return groups, false, nil
+}
+
+// setgroupsDenied tells whether the user namespace allows no change of groups.
+func setgroupsDenied() bool {
+	data, err := os.ReadFile("/proc/self/setgroups")
+	return err == nil && strings.TrimSpace(string(data)) == "deny"
 }

@@ -63,13 +63,16 @@ const (
 	SharingPrivate Sharing = "private" // each has one of its own
 )
 
+// StepUser is, in place of a number, the user or the group that the command has.
+const StepUser = -1
+
 // KeyOptions are those of secrets and ssh agents.
 type KeyOptions struct {
 	ID       string
 	Env      string // secret: the variable that holds it; "" for none
 	Mode     uint32
-	UID      int
-	GID      int
+	UID      int  // StepUser unless it was said
+	GID      int  // the same
 	Required bool // without it the command is not run
 }
 
@@ -129,9 +132,9 @@ func parseMount(text string, c Context) (Mount, error) {
 	case Cache:
 		m.Cache.Mode = 0o755
 	case Secret:
-		m.Key.Mode = 0o400
+		m.Key.Mode, m.Key.UID, m.Key.GID = 0o400, StepUser, StepUser
 	case SSH:
-		m.Key.Mode, m.Key.ID = 0o600, "default"
+		m.Key.Mode, m.Key.UID, m.Key.GID, m.Key.ID = 0o600, StepUser, StepUser, "default"
 	}
 	seen := once{}
 	for _, f := range fields {

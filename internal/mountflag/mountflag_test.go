@@ -98,17 +98,17 @@ func TestParseMount(t *testing.T) {
 		{name: "quotes and capitals", in: `Type=bind,"SRC=/a,1",dst=/b"c`, want: Mount{Kind: Bind, Source: "/a,1", Target: `/b"c`, Attributes: readOnly}},
 		{name: "size", in: "type=tmpfs,dst=/b,size=1g", want: Mount{Kind: Tmpfs, Target: "/b", Tmpfs: TmpfsOptions{Size: 1 << 30}}},
 		{name: "secret", in: "type=secret,id=x", want: Mount{
-			Kind: Secret, Target: "/run/secrets/x", Attributes: readOnly, Key: KeyOptions{ID: "x", Mode: 0o400},
+			Kind: Secret, Target: "/run/secrets/x", Attributes: readOnly, Key: KeyOptions{ID: "x", Mode: 0o400, UID: StepUser, GID: StepUser},
 		}},
 		{name: "secret named by its target", in: "type=secret,target=keys/id,required,mode=0440,uid=1,gid=2", context: Context{Workdir: "/w"}, want: Mount{
 			Kind: Secret, Target: "/w/keys/id", Attributes: readOnly, Key: KeyOptions{ID: "id", Mode: 0o440, UID: 1, GID: 2, Required: true},
 		}},
-		{name: "secret in a variable", in: "type=secret,id=x,env=X,required=false", want: Mount{Kind: Secret, Attributes: readOnly, Key: KeyOptions{ID: "x", Env: "X", Mode: 0o400}}},
-		{name: "secret in both", in: "type=secret,id=x,env=X,dst=/x", want: Mount{Kind: Secret, Target: "/x", Attributes: readOnly, Key: KeyOptions{ID: "x", Env: "X", Mode: 0o400}}},
+		{name: "secret in a variable", in: "type=secret,id=x,env=X,required=false", want: Mount{Kind: Secret, Attributes: readOnly, Key: KeyOptions{ID: "x", Env: "X", Mode: 0o400, UID: StepUser, GID: StepUser}}},
+		{name: "secret in both", in: "type=secret,id=x,env=X,dst=/x", want: Mount{Kind: Secret, Target: "/x", Attributes: readOnly, Key: KeyOptions{ID: "x", Env: "X", Mode: 0o400, UID: StepUser, GID: StepUser}}},
 		{name: "secret's name leads nowhere else", in: "type=secret,id=../../etc/passwd", want: Mount{
-			Kind: Secret, Target: "/run/secrets/etc/passwd", Attributes: readOnly, Key: KeyOptions{ID: "../../etc/passwd", Mode: 0o400},
+			Kind: Secret, Target: "/run/secrets/etc/passwd", Attributes: readOnly, Key: KeyOptions{ID: "../../etc/passwd", Mode: 0o400, UID: StepUser, GID: StepUser},
 		}},
-		{name: "ssh", in: "type=ssh", want: Mount{Kind: SSH, Attributes: readOnly, Key: KeyOptions{ID: "default", Mode: 0o600}}},
+		{name: "ssh", in: "type=ssh", want: Mount{Kind: SSH, Attributes: readOnly, Key: KeyOptions{ID: "default", Mode: 0o600, UID: StepUser, GID: StepUser}}},
 		{name: "ssh options", in: "type=ssh,id=x,dst=s,mode=0444,uid=1,gid=2,required=true", context: Context{Workdir: "/w"}, want: Mount{
 			Kind: SSH, Target: "/w/s", Attributes: readOnly, Key: KeyOptions{ID: "x", Mode: 0o444, UID: 1, GID: 2, Required: true},
 		}},

@@ -62,7 +62,7 @@ func (j *pullJob) fetchAs(ctx context.Context, sys *types.SystemContext, ref typ
 	if err != nil {
 		return Pulled{}, err
 	}
-	opened := &openedReference{ImageReference: ref, src: src}
+	opened := &openedReference{ImageReference: ref, src: limitedSource{src}}
 	defer opened.close()
 	if named != nil {
 		dest, err := istorage.Transport.NewStoreReference(j.c.Store.Raw(), named, "")

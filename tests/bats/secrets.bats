@@ -56,7 +56,8 @@ RUN --mount=type=secret,id=key,dst=rel/key,mode=0640,uid=7,gid=8 stat -c '%a %u 
 RUN --mount=type=secret,id=key,dst=/one --mount=type=secret,id=key,dst=/two cmp /one /two
 USER 1000
 RUN --mount=type=secret,id=key,uid=1000,dst=/deep/er/key cat /deep/er/key >/tmp/copy && cmp /tmp/copy /deep/er/key && rm /tmp/copy
-RUN --mount=type=secret,id=key ! cat /run/secrets/key
+RUN --mount=type=secret,id=key test "$(stat -c '%a %u %g' /run/secrets/key)" = '400 1000 0'
+RUN --mount=type=secret,id=key,uid=0 ! cat /run/secrets/key
 DOCKERFILE
   each_isolation buildah build --secret "id=key,src=$T/secret.txt" "$T/context"
   says "640 7 8"

@@ -62,7 +62,7 @@ RUN --mount=type=ssh,id=a,dst=rel/sock,mode=0444,uid=7,gid=8 stat -c '%a %u %g %
 RUN --mount=type=ssh,id=a --mount=type=ssh,id=b echo "first $SSH_AUTH_SOCK" && SSH_AUTH_SOCK=/run/buildkit/ssh_agent.1 ssh-add -l
 USER 1000
 RUN --mount=type=ssh,id=b,uid=1000 ssh-add -l | wc -l
-RUN --mount=type=ssh,id=b ! ssh-add -l
+RUN --mount=type=ssh,id=b,uid=0,gid=0 ! ssh-add -l
 DOCKERFILE
   each_isolation buildah build --ssh "a=$T/id" --ssh "b=$T/id,$T/rsa" "$T/context"
   says "444 7 8 /w/rel/sock"; says "variable /w/rel/sock"; says "first /run/buildkit/ssh_agent.0"; says "$FINGERPRINT"; says "$rsa"

@@ -1,0 +1,24 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+	"go.podman.io/image/v5/types"
+)
+
+// manifestLimit is what a manifest may have, in bytes: as much as registries take.
+const manifestLimit = 4 << 20
+
+// limitedSource refuses manifests that are larger than any honest one. Registries'
+// own sources do that already, and lose partial pulls when they are wrapped.
+type limitedSource struct{ types.ImageSource }
+
+func (s limitedSource) GetManifest(ctx context.Context, instance *digest.Digest) ([]byte, string, error) {
+	data, mediaType, err := s.ImageSource.GetManifest(ctx, instance)
+	if err == nil && len(data) > manifestLimit {
+		return nil, "", fmt.Errorf("the manifest has %d bytes, more than the %d that are allowed", len(data), manifestLimit)
+	}
+	return data, mediaType, err
+}
