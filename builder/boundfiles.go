@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/projectatomic/buildah/internal/network"
 	"github.com/projectatomic/buildah/internal/rootfs"
 )
 
@@ -68,8 +68,7 @@ func (x *execution) bind(target string, content []byte) (specs.Mount, error) {
 
 func (x *execution) hosts() ([]byte, error) {
 	in := rootfs.HostsInput{Added: x.record.CommonBuildOpts.AddHost, Hostname: x.hostname, Name: x.Name()}
-	in.Address = localAddress()
-	in.Gateway = in.Address
+	in.Address, in.Gateway = x.addresses()
 	switch ip := x.engine.Config.HostContainersInternalIP; ip {
 	case "":
 	case "none":
@@ -98,23 +97,29 @@ func (x *execution) hosts() ([]byte, error) {
 // hostsLimit bounds a hosts file of an image.
 const hostsLimit = 1 << 20
 
-// localAddress is an address of this machine that is not the loopback's, "" when there is none.
-func localAddress() string {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return ""
+// addresses are the container's own and that by which it reaches the machine.
+func (x *execution) addresses() (own, host string) {
+	host = network.LocalAddress()
+	if !x.network.configured {
+		return host, host
 	}
-	for _, a := range addresses {
-		ip, ok := a.(*net.IPNet)
-		if ok && ip.IP.IsGlobalUnicast() && ip.IP.To4() != nil {
-			return ip.IP.String()
-		}
+	c := x.network.connection
+	if len(c.Addresses) > 0 {
+		own = c.Addresses[0].String()
 	}
-	return ""
+	switch {
+	case c.Host == network.NoHost:
+		host = ""
+	case c.Host != "":
+		host = c.Host
+	case host == "" && len(c.Gateways) > 0:
+		host = c.Gateways[0].String()
+	}
+	return own, host
 }
 
 func (x *execution) resolvConf() ([]byte, error) {
-	host, err := os.ReadFile("/etc/resolv.conf")
+	host, err := x.hostResolvConf()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -125,7 +130,20 @@ func (x *execution) resolvConf() ([]byte, error) {
 		Options: append(conf.DNSOptions[:len(conf.DNSOptions):len(conf.DNSOptions)], common.DNSOptions...),
 		Host:    rootfs.HostResolvConf(host, !x.network.host, os.ReadFile),
 		Private: !x.network.host,
+		Network: x.network.connection.Servers, NetworkSearch: x.network.connection.Search,
+		AppendHost: x.network.connection.HostServers, IPv6: x.network.connection.IPv6,
 	}), nil
+}
+
+// hostResolvConf is the machine's resolv.conf, or that of a namespace with a name.
+func (x *execution) hostResolvConf() ([]byte, error) {
+	if dir := filepath.Dir(x.network.path); dir == "/run/netns" || dir == "/var/run/netns" {
+		data, err := os.ReadFile(filepath.Join("/etc/netns", filepath.Base(x.network.path), "resolv.conf"))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return data, err
+		}
+	}
+	return os.ReadFile("/etc/resolv.conf")
 }
 
 func (x *execution) etcHostname() ([]byte, error) { return rootfs.Hostname(x.hostname), nil }

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -74,11 +75,12 @@ func (x *execution) memory() (string, error) {
 }
 
 // sweepOnce sweeps for this process. What cannot be swept keeps nobody from running.
-func (e *Engine) sweepOnce() {
+func (e *Engine) sweepOnce(ctx context.Context) {
 	e.swept.Do(func() {
 		if err := sweepBundles(); err != nil {
 			e.warn("cleaning up after killed commands: %v", err)
 		}
+		e.sweepNetworks(ctx)
 	})
 }
 

@@ -24,6 +24,7 @@ type Engine struct {
 	Warn func(format string, args ...any)
 
 	interpreters   interpreters
+	networks       networks
 	networkWarning sync.Once // about the missing private network
 	chrootNotice   sync.Once // about the missing OCI runtime
 	slowNotice     sync.Once // about the setting that makes commits slow

@@ -14,6 +14,7 @@ import (
 	"go.podman.io/storage/pkg/reexec"
 
 	"github.com/projectatomic/buildah/internal/containersconf"
+	"github.com/projectatomic/buildah/internal/network"
 	"github.com/projectatomic/buildah/internal/runner/chroot"
 	"github.com/projectatomic/buildah/internal/runner/oci"
 	"github.com/projectatomic/buildah/internal/spec"
@@ -25,6 +26,7 @@ import (
 func TestMain(m *testing.M) {
 	chroot.Register()
 	oci.Register()
+	network.Register()
 	reexec.Register(childName, childMain)
 	testenv.Main(m)
 }

@@ -32,6 +32,7 @@ type execution struct {
 	workdir      string
 	hostname     string
 	network      networkChoice
+	connecting   *connecting // nil when the network is none of ours to connect
 	undo         []func() error
 	marked       bool     // see markBundle
 	private      string   // directory in memory, "" until it is needed
@@ -40,14 +41,18 @@ type execution struct {
 }
 
 // execute mounts the container, runs the command and takes everything away again.
-func (b *Builder) execute(ctx context.Context, x execution) error {
+func (b *Builder) execute(ctx context.Context, x execution) (err error) {
 	b.engine.prepareMachine(b.image.Platform())
 	run, err := b.engine.runner(ctx, &x)
 	if err != nil {
 		return err
 	}
 	prepareAhead(run)
-	b.engine.sweepOnce()
+	b.engine.sweepOnce(ctx)
+	if err := x.beginNetwork(ctx); err != nil {
+		return fmt.Errorf("running in %q: %w", b.Name(), err)
+	}
+	defer func() { err = errors.Join(err, x.endNetwork()) }()
 	return b.withRoot(func(root *copier.Root) (err error) {
 		x.root = root
 		defer func() {
@@ -97,6 +102,7 @@ func (x *execution) run(ctx context.Context, run runner.Runner) error {
 	if r, ok := run.(interface{ SharedPIDs() bool }); ok && r.SharedPIDs() {
 		x.shared = true
 	}
+	x.noteChanges(s, err)
 	return err
 }
 
@@ -122,7 +128,9 @@ func (x *execution) prepare() (err error) {
 	if err := x.makeImageVolumes(); err != nil {
 		return err
 	}
-	x.network = x.chooseNetwork()
+	if err := x.awaitNetwork(); err != nil {
+		return err
+	}
 	x.hostname = x.chooseHostname()
 	return nil
 }
@@ -232,15 +240,17 @@ func (x *execution) environment() []string {
 // namespaces are the record's, this run's, and what the network turned out to be.
 func (x *execution) namespaces() []spec.Namespace {
 	all := []spec.Namespace{{Name: "mount"}}
-	for _, n := range overrideNamespaces(x.record.NamespaceOptions, x.o.Namespaces) {
+	for _, chosen := range overrideNamespaces(x.record.NamespaceOptions, x.o.Namespaces) {
+		n := spec.Namespace{Name: chosen.Name, Host: chosen.Host, Path: chosen.Path}
 		if n.Name == "network" {
 			n.Host, n.Path = x.network.host, x.network.path
+			n.Ours = x.network.configured
 		}
-		if n.Name == "user" && x.mapped() {
-			n.Host = false
+		if n.Name == "user" && (x.mapped() || x.network.userPath != "") {
+			n.Host, n.Path = false, firstNonEmpty(n.Path, x.network.userPath)
 		}
 		if n.Name != "mount" {
-			all = append(all, spec.Namespace(n))
+			all = append(all, n)
 		}
 	}
 	return all

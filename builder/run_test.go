@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,39 +119,39 @@ func plan(b *Builder, o RunOptions, isolation Isolation) *execution {
 
 func TestNetworkChoice(t *testing.T) {
 	t.Parallel()
-	host := networkChoice{host: true, managed: true}
-	path := Namespace{Name: "network", Path: "/run/netns/x"}
+	host, ours := networkChoice{host: true, managed: true}, networkChoice{configured: true, managed: true}
+	path, named := Namespace{Name: "network", Path: "/run/netns/x"}, Namespace{Name: "network", Path: "podman,other"}
 	for name, c := range map[string]struct {
 		isolation Isolation
 		record    NetworkPolicy
 		policy    NetworkPolicy
 		option    *Namespace
 		want      networkChoice
-		warns     bool
+		word      string
 	}{
-		"default":          {isolation: IsolationOCI, want: host},
-		"asked for":        {isolation: IsolationOCI, policy: NetworkEnabled, want: host, warns: true},
-		"in the record":    {isolation: IsolationOCI, record: NetworkEnabled, want: host, warns: true},
+		"default":          {isolation: IsolationOCI, want: ours},
+		"asked for":        {isolation: IsolationOCI, policy: NetworkEnabled, want: ours},
+		"in the record":    {isolation: IsolationOCI, record: NetworkEnabled, want: ours},
 		"chroot":           {isolation: IsolationChroot, policy: NetworkEnabled, want: host},
 		"none":             {isolation: IsolationOCI, policy: NetworkDisabled, want: networkChoice{}},
 		"none in record":   {isolation: IsolationOCI, record: NetworkDisabled, want: networkChoice{}},
-		"run beats record": {isolation: IsolationOCI, record: NetworkDisabled, policy: NetworkEnabled, want: host, warns: true},
+		"run beats record": {isolation: IsolationOCI, record: NetworkDisabled, policy: NetworkEnabled, want: ours},
 		"host":             {isolation: IsolationOCI, policy: NetworkEnabled, option: &Namespace{Name: "network", Host: true}, want: host},
 		"join":             {isolation: IsolationOCI, option: &path, want: networkChoice{path: path.Path, managed: true}},
+		"by name":          {isolation: IsolationOCI, policy: NetworkEnabled, option: &named, want: ours, word: "podman,other"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			warned := false
-			b := &Builder{engine: &Engine{Warn: func(string, ...any) { warned = true }}}
+			b := &Builder{engine: &Engine{}}
 			b.record.ConfigureNetwork = c.record
 			b.record.NamespaceOptions = []Namespace{{Name: "pid"}, {Name: "network"}}
 			o := RunOptions{Network: c.policy}
 			if c.option != nil {
 				o.Namespaces = []Namespace{*c.option}
 			}
-			got := plan(b, o, c.isolation).chooseNetwork()
-			if got != c.want || warned != c.warns {
-				t.Errorf("got %+v, warned %v; want %+v, %v", got, warned, c.want, c.warns)
+			got, word := plan(b, o, c.isolation).chooseNetwork()
+			if !reflect.DeepEqual(got, c.want) || word != c.word {
+				t.Errorf("got %+v, %q; want %+v, %q", got, word, c.want, c.word)
 			}
 		})
 	}

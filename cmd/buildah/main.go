@@ -9,6 +9,7 @@ import (
 
 	"go.podman.io/storage/pkg/reexec"
 
+	"github.com/projectatomic/buildah/internal/network"
 	"github.com/projectatomic/buildah/internal/runner/chroot"
 	"github.com/projectatomic/buildah/internal/runner/oci"
 )
@@ -26,6 +27,7 @@ func main() {
 func registerHelpers() {
 	chroot.Register()
 	oci.Register()
+	network.Register()
 }
 
 // heapGrowth lets the heap grow to three times what is in use before it is

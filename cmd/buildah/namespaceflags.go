@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/network"
 )
 
 // namespaceFlags choose the namespaces of commands that are run.
@@ -21,7 +22,7 @@ func (f *namespaceFlags) options() []*option {
 	return []*option{
 		space("cgroupns", "cgroup", "cgroup namespace"),
 		space("ipc", "ipc", "IPC namespace"),
-		newOption("network", "MODE", "network namespace: private, host, none or a path", f.setNetwork),
+		newOption("network", "MODE", "network: private, host, none, names of networks, pasta, slirp4netns, or ns:PATH", f.setNetwork),
 		space("pid", "pid", "PID namespace"),
 		space("uts", "uts", "UTS namespace, which has the host name"),
 	}
@@ -54,7 +55,12 @@ func (f *namespaceFlags) setNetwork(mode string) error {
 	case mode == "", mode == "container", mode == "private", mode == "host", strings.HasPrefix(mode, "ns:"), strings.HasPrefix(mode, "/"):
 		f.network = builder.NetworkEnabled
 	default:
-		return unsupportedError{flag: "network=" + mode, instead: "use --network=host, none, private or ns:PATH"}
+		if _, err := network.Parse(mode); err != nil {
+			return err
+		}
+		f.network = builder.NetworkEnabled
+		f.chosen = append(f.chosen, builder.Namespace{Name: "network", Path: mode})
+		return nil
 	}
 	return f.set("network", mode)
 }

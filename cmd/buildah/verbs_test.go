@@ -169,7 +169,7 @@ func TestVerbsRefuse(t *testing.T) {
 		{125, "invalid argument", "from --cpu-shares bogus scratch"},
 		{125, "is not supported in this version", "commit --cw type=snp one"},
 		{125, "can not specify ID mappings", "from --userns host --userns-uid-map 0:1:2 scratch"},
-		{125, "is not supported in this version", "run --network mynet one true"},
+		{125, "network not found", "run --network mynet one true"},
 		{125, "none may not be used", "from --dns none --dns 1.1.1.1 scratch"},
 		{125, "add-host", "from --add-host bogus scratch"},
 		{125, "security-opt", "from --security-opt bogus scratch"},

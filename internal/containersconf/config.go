@@ -12,7 +12,8 @@ import (
 type Config struct {
 	Containers `toml:"containers"`
 	Engine     `toml:"engine"`
-	Files      List `toml:"-"` // that were read, in order
+	Network    Network `toml:"network"`
+	Files      List    `toml:"-"` // that were read, in order
 }
 
 // Containers is the table of the same name.
@@ -74,6 +75,19 @@ type Engine struct {
 	PullPolicy string `toml:"pull_policy"`
 }
 
+// Network is the table of the same name.
+type Network struct {
+	Backend        string `toml:"network_backend"` // "" and "netavark" are the same; refused otherwise when it is needed
+	Default        string `toml:"default_network"` // name of the network of whoever names none
+	DefaultSubnet  string `toml:"default_subnet"`
+	RootlessCmd    string `toml:"default_rootless_network_cmd"` // "pasta" or "slirp4netns"; "" means the first that is there
+	ConfigDir      string `toml:"network_config_dir"`           // "" means the usual place
+	PluginDirs     List   `toml:"netavark_plugin_dirs"`
+	FirewallDriver string `toml:"firewall_driver"`
+	DNSBindPort    uint16 `toml:"dns_bind_port"` // 0 means 53
+	PastaOptions   List   `toml:"pasta_options"`
+}
+
 // List is an array of strings. In a file it replaces what earlier files said,
 // unless it has {append=true} as an element.
 type List []string
@@ -131,6 +145,10 @@ func defaults(booted bool) Config {
 			CDISpecDirs: List{"/etc/cdi", "/var/run/cdi"}, CgroupManager: manager,
 			HelperBinariesDir: List{"/usr/local/libexec/podman", "/usr/local/lib/podman", "/usr/libexec/podman", "/usr/lib/podman"},
 			ImageCopyTmpDir:   defaultTmpDir, Retry: 3, Runtimes: defaultRuntimes(),
+		},
+		Network: Network{
+			Default: "podman", DefaultSubnet: "10.88.0.0/16",
+			PluginDirs: List{"/usr/local/libexec/netavark", "/usr/libexec/netavark", "/usr/local/lib/netavark", "/usr/lib/netavark"},
 		},
 	}
 }

@@ -8,11 +8,12 @@ import (
 
 // ResolvInput is what a container's /etc/resolv.conf is made of.
 type ResolvInput struct {
-	Servers []string // asked for by the user
-	Search  []string // asked for by the user; "." clears the host's
-	Options []string // asked for by the user
-	Network []string // name servers of the container's network
-	Host    []byte   // the host's file, see [HostResolvConf]
+	Servers       []string // asked for by the user
+	Search        []string // asked for by the user; "." clears the host's
+	Options       []string // asked for by the user
+	Network       []string // name servers of the container's network
+	Host          []byte   // the host's file, see [HostResolvConf]
+	NetworkSearch []string // domains of the container's network, before the host's
 	// AppendHost adds the host's servers to those of the network.
 	AppendHost bool
 	// Private is a network of the container's own: loopback addresses are not the host's there.
@@ -51,7 +52,7 @@ func ResolvConf(in ResolvInput) []byte {
 			servers = append(servers, "2001:4860:4860::8888", "2001:4860:4860::8844")
 		}
 	}
-	search := host.search
+	search := slices.Concat(in.NetworkSearch, host.search)
 	if len(in.Search) > 0 {
 		search = in.Search
 	}

@@ -11,6 +11,7 @@ type Namespace struct {
 	Name string // "cgroup", "ipc", "mount", "network", "pid", "user", "uts"
 	Host bool   // the caller's
 	Path string // joined as it is; "" and not Host means a new one
+	Ours bool   // Path was made for this container, in its user namespace: it is as good as new
 }
 
 // namespaceSet says of every kind what it is to be.
@@ -53,7 +54,7 @@ func resolveNamespaces(options []Namespace, ids IDMaps) (namespaceSet, error) {
 
 func (s namespaceSet) isNew(t specs.LinuxNamespaceType) bool {
 	n := s[t]
-	return !n.Host && n.Path == ""
+	return !n.Host && (n.Path == "" || n.Ours)
 }
 
 func (s namespaceSet) list() []specs.LinuxNamespace {
