@@ -29,6 +29,7 @@ type AddOptions struct {
 	Link       bool                // what is added is a layer of its own, and not seen in the container
 	Checksum   string              // algo:hex that a fetched source must have; the commit of a repository
 	Sums       copier.Sums         // learns what is in the sources; nil learns nothing
+	Each       func(copier.File)   // hears of the files that [Added.Sources] is of; nil hears nothing
 	Timestamp  *time.Time          // of all that is created; nil keeps the sources' times
 	Inline     []copier.StreamFile // here-documents of a Dockerfile; they are copied first
 	Fetch      Fetch               // how sources are downloaded
@@ -265,7 +266,7 @@ func (a *adding) local(ctx context.Context, sources []string) error {
 	}
 	defer closeSource()
 	o := a.copyOptions()
-	o.Sums = a.o.Sums
+	o.Sums, o.Each = a.o.Sums, a.o.Each
 	result, err := copier.Copy(ctx, copier.Target{Root: a.root, Path: a.target(), Workdir: a.workdir()}, src, sources, o)
 	if err != nil {
 		return err

@@ -118,6 +118,7 @@ func (o AddOptions) SourceDigest(ctx context.Context, sources []string, sums cop
 		return "", nil
 	}
 	options := o.copyOptions()
+	options.Each = o.Each
 	result, err := copier.Digest(ctx, o.Source.Root, local, options, sums)
 	return result.Sources, err
 }

@@ -33,6 +33,7 @@ type CopyOptions struct {
 	NoDigest       bool         // the result needs no digest, so data may be cloned unseen
 	SrcIDs, DstIDs IDMap        // translate owners of either side
 	Sums           Sums         // learns contents; nil learns nothing
+	Each           func(File)   // hears of the files that the digest is of, in its order; nil hears nothing
 	Note           func(string) // hears of what was left out, such as sockets; nil hears nothing
 }
 

@@ -52,7 +52,10 @@ func (e *entry) encode(buf []byte, as look) []byte {
 
 // summary adds up entries to the digests of items, and those to one: of what is
 // made, and of what was found.
-type summary struct{ made, found tally }
+type summary struct {
+	made, found tally
+	each        func(*entry) // hears of entries; nil hears nothing
+}
 
 // collect reads entries in their order until there are no more.
 func (s *summary) collect(ctx context.Context, entries <-chan *entry) error {
@@ -77,6 +80,9 @@ func (s *summary) collect(ctx context.Context, entries <-chan *entry) error {
 			buf = e.encode(buf[:0], e.found)
 		}
 		s.found.item.Write(buf)
+		if s.each != nil {
+			s.each(e)
+		}
 	}
 	s.made.end()
 	s.found.end()

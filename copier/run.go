@@ -84,7 +84,7 @@ func (r *run) all(ctx context.Context, items []item) (Result, error) {
 			return w.work(ctx)
 		})
 	}
-	var sum summary
+	sum := summary{each: r.o.each(items)}
 	if r.entries != nil {
 		group.Go(func() error { return sum.collect(ctx, r.entries) })
 	}

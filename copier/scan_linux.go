@@ -41,7 +41,7 @@ func (s *scanner) all(ctx context.Context, items []item) (Result, error) {
 	for range max(2, min(4, runtime.GOMAXPROCS(0))) {
 		group.Go(func() error { return s.read(ctx) })
 	}
-	var sum summary
+	sum := summary{each: s.o.each(items)}
 	group.Go(func() error { return sum.collect(ctx, s.entries) })
 	group.Go(func() error {
 		defer close(s.unread)

@@ -74,6 +74,7 @@ type build struct {
 	report   report // of the lint rules
 	lent     shared[string, *copier.Root]
 	cache    *buildcache.Cache // nil remembers nothing
+	renewed  map[int]bool      // stages of which nothing is looked up
 
 	mu      sync.Mutex
 	cleanup []func(context.Context) error // the last first
@@ -109,6 +110,10 @@ func (b *build) read() error {
 		args: b.o.Args, overrides: b.o.Overrides, stages: b.o.Stages, platform: b.o.Base.Platform, named: named,
 		docker: b.o.Commit.Format.OrDefault() == imageconfig.FormatDocker,
 	})
+	if err != nil {
+		return err
+	}
+	b.renewed, err = b.plan.renewed(list, b.o.Cache.Renew)
 	return err
 }
 

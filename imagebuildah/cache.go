@@ -3,7 +3,6 @@ package imagebuildah
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -11,61 +10,78 @@ import (
 
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/buildcache"
-	"github.com/projectatomic/buildah/internal/contexts"
 )
 
 // cacheVersion is a part of every key. It is raised when a step comes to mean
 // something else.
-const cacheVersion = "1"
+const cacheVersion = "2"
 
 // caching is what a stage knows of the cache.
 type caching struct {
-	missed  bool   // nothing more is looked up
-	sources string // digest of what the latest COPY or ADD took
+	missed  bool              // nothing more is looked up
+	at      int               // number of the step, from 1
+	sources string            // digest of what the latest COPY or ADD took
+	files   *buildcache.Files // that this is of
+	steps   []buildcache.Step // that were taken or carried out
 }
 
 // caches tells whether steps are remembered.
 func (r *stageRun) caches() bool { return r.o.Layers && r.cache != nil }
 
 // armed tells whether steps are looked up.
-func (r *stageRun) armed() bool { return r.caches() && !r.o.NoCache && !r.caching.missed }
+func (r *stageRun) armed() bool { return r.caches() && !r.o.NoCache && !r.caching.missed && !r.anew() }
 
 // sourcesPart is the part of a key that is completed once files were copied.
 const sourcesPart = "sources"
 
-// key gathers all that the result of a step follows from; nil means that its result
-// cannot be used again. The clock, paths and the machine have no part in it.
-func (r *stageRun) key(ctx context.Context, in *instruction, last bool) (buildcache.Key, error) {
-	if !r.caches() || !r.cacheable(last) || r.ws.Changed() {
-		return nil, nil
+// ask gathers all that the result of a step follows from. The clock, paths and the
+// machine have no part in it.
+func (r *stageRun) ask(ctx context.Context, in *instruction, last bool) (q question, err error) {
+	switch {
+	case !r.caches():
+		return never("nothing is remembered without --layers")
+	case !r.cacheable(last):
+		return never(r.whyFinal())
+	case r.ws.Changed():
+		return never("files were changed before it")
 	}
-	var k buildcache.Key
-	k.Add("version", cacheVersion)
-	k.Add("base", r.baseText)
-	k.Add("state", r.stateDigest())
-	k.Add("options", r.optionsText(last))
+	q.key.Add("version", cacheVersion)
+	q.key.Add("instruction", private(in.text()))
+	at := len(q.key)
+	q.key.Add("words", "")
+	q.key.Add("base", r.baseText) // before what follows from it, as that is what explains a miss
+	r.addState(&q.key)
+	q.key.Add("options", r.optionsText(last))
 	if in.pairs != nil {
-		k.Add("instruction", in.text())
-		return k, nil
+		return q, nil
 	}
 	cmd, err := in.expanded(r.variables())
 	if err != nil {
-		return nil, err
+		return q, err
 	}
 	text, err := json.Marshal(cmd)
 	if err != nil {
-		return nil, err
+		return q, err
 	}
-	k.Add("instruction", in.verb()+" "+string(text))
+	q.key[at].Value = private(string(text))
 	switch c := cmd.(type) {
 	case *instructions.RunCommand:
-		return r.runKey(ctx, k, in)
+		return r.runKey(ctx, q, in)
 	case *instructions.CopyCommand:
-		return r.copyKey(ctx, k, copyOf(in, c))
+		return r.copyKey(ctx, q, copyOf(in, c))
 	case *instructions.AddCommand:
-		return r.copyKey(ctx, k, addOf(in, c))
+		return r.copyKey(ctx, q, addOf(in, c))
 	}
-	return k, nil
+	return q, nil
+}
+
+// private keeps passwords out of the cache: a text with an address that may hold one
+// is known by its digest only.
+func private(text string) string {
+	if strings.Contains(text, "://") && strings.Contains(text, "@") {
+		return digest.FromString(text).String()
+	}
+	return text
 }
 
 // cacheable tells whether a step has no result but an image as any other.
@@ -73,9 +89,20 @@ func (r *stageRun) cacheable(last bool) bool {
 	return !last || !r.final || !r.o.Commit.Squash && r.o.Scan.Scanner.IsZero() && len(r.o.Commit.AddFiles) == 0 && r.o.Commit.List == ""
 }
 
-// stateDigest is what a step sees of the image before it: its files and its
+// whyFinal says why a last step is not cacheable.
+func (r *stageRun) whyFinal() string {
+	switch o := r.o.Commit; {
+	case o.Squash:
+		return "the last step makes one layer of everything, with --squash"
+	case o.List != "":
+		return "the last step adds to a list, with --manifest"
+	}
+	return "the last step adds what a scanner finds, with --sbom"
+}
+
+// addState adds what a step sees of the image before it: its files and its
 // configuration, and how they came to be. Times and names have no part in it.
-func (r *stageRun) stateDigest() string {
+func (r *stageRun) addState(k *buildcache.Key) {
 	img := r.ws.Image()
 	config := img.Docker.Config // it has all that the OCI format has
 	config.Hostname, config.Domainname, config.Image = "", "", ""
@@ -83,11 +110,20 @@ func (r *stageRun) stateDigest() string {
 	for _, entry := range append(img.OCI.History[:len(img.OCI.History):len(img.OCI.History)], r.pending...) {
 		history = append(history, entry.CreatedBy, entry.Author)
 	}
-	text, err := json.Marshal([]any{img.OCI.RootFS.DiffIDs, config, img.OCI.Config, img.Platform(), history, r.cmdSet})
+	k.Add("platform", jsonText(img.Platform()))
+	k.Add("history", digest.FromString(jsonText(history)).Encoded())
+	k.Add("layers", digest.FromString(jsonText(img.OCI.RootFS.DiffIDs)).Encoded())
+	k.Add("configuration", jsonText(config))
+	k.Add("settings", digest.FromString(jsonText([]any{img.OCI.Config, r.cmdSet})).Encoded())
+}
+
+// jsonText is for types that have no value which cannot be written.
+func jsonText(v any) string {
+	text, err := json.Marshal(v)
 	if err != nil {
-		return "" // these types have no value that cannot be written
+		return ""
 	}
-	return digest.FromBytes(text).Encoded()
+	return string(text)
 }
 
 // optionsText is what options change about the image of a step.
@@ -101,101 +137,52 @@ func (r *stageRun) optionsText(last bool) string {
 	}
 	overrides := r.o.Overrides
 	overrides.Env, overrides.Labels = nil, nil // which are steps
-	text, err := json.Marshal([]any{o.Format.OrDefault(), o.Times, metadata, overrides, r.o.Run.Mounts.DropVolumes, r.o.Stages.Save})
-	if err != nil {
-		return ""
-	}
-	return string(text)
+	return jsonText(map[string]any{
+		"format": o.Format.OrDefault(), "times": o.Times, "metadata": metadata, "overrides": overrides,
+		"compat-volumes": r.o.Run.Mounts.DropVolumes, "save-stages": r.o.Stages.Save,
+	})
 }
 
 // runKey adds what a command can see: variables, and files that are mounted.
-func (r *stageRun) runKey(ctx context.Context, k buildcache.Key, in *instruction) (buildcache.Key, error) {
+func (r *stageRun) runKey(ctx context.Context, q question, in *instruction) (question, error) {
 	mounts, network, err := in.runFlags(r.variables())
 	if err != nil {
-		return nil, err
+		return q, err
 	}
 	rights, err := in.src.word(in.rights, r.variables())
 	if err != nil {
-		return nil, err
+		return q, err
 	}
-	k.Add("network", network+" "+r.o.Network)
-	k.Add("rights", rights)
+	q.key.Add("network", network+" "+r.o.Network)
+	q.key.Add("rights", rights)
 	if r.o.Container.Execution.OwnUserNamespace() {
-		k.Add("ids", "mapped")
+		q.key.Add("ids", "mapped")
 	}
 	var bodies []string
 	for _, doc := range in.node.Heredocs {
 		bodies = append(bodies, docBody(doc))
 	}
-	text, err := json.Marshal(bodies)
-	if err != nil {
-		return nil, err
-	}
-	k.Add("documents", string(text))
-	k.Add("arguments", r.runArgs())
+	q.key.Add("documents", jsonText(bodies))
+	q.key.Add("arguments", jsonText(r.argValues()))
 	for _, m := range mounts {
-		value, ok, err := r.mountKey(ctx, m)
-		if err != nil || !ok {
-			return nil, err
+		if why, err := r.mountKey(ctx, &q, m); err != nil || why != "" {
+			return question{why: why}, err
 		}
-		k.Add("mount "+m.text, value)
 	}
-	return k, nil
+	return q, nil
 }
 
-// copyKey adds what files a COPY or an ADD takes. While nothing is looked up, that
-// is left to be said once they were copied.
-func (r *stageRun) copyKey(ctx context.Context, k buildcache.Key, x copying) (buildcache.Key, error) {
-	if err := x.check(); err != nil {
-		return nil, err
-	}
-	for _, s := range x.words.SourcePaths {
-		if (contexts.IsURL(s) || contexts.IsGit(s)) && x.o.Checksum == "" {
-			return nil, nil // what is there has to be fetched to be known
+// argValues are the ARGs that a command sees.
+func (r *stageRun) argValues() map[string]string {
+	values := map[string]string{}
+	for _, name := range r.scope.names() {
+		value, set := r.ws.Image().Env(name)
+		if !set {
+			value = r.scope.values[name]
 		}
+		values[name] = value
 	}
-	if x.from != "" {
-		if n, named := r.plan.lookup(x.from, r.stage.index); !named {
-			value, err := r.filesOf(ctx, x.from)
-			if err != nil {
-				return nil, fmt.Errorf("COPY --from=%s: %w", x.from, err)
-			}
-			k.Add("from", value)
-			return k, nil
-		} else if n.Kind == contexts.Image {
-			return nil, nil
-		}
-	}
-	if x.from == "" && r.contextRoot() != r.context {
-		return nil, nil // a step has written to it
-	}
-	k.Add("ignored", strings.Join(r.ignored, "\n"))
-	k.Add(sourcesPart, "")
-	if !r.armed() {
-		return k, nil
-	}
-	if err := r.source(ctx, &x); err != nil {
-		return nil, err
-	}
-	x.o.Extract = x.in.verb() == "ADD"
-	x.o.Selection.AllowEmptyGlob = len(x.words.SourcePaths) > 1
-	found, err := x.o.SourceDigest(ctx, x.words.SourcePaths, r.sums(x.o.Source.Root))
-	if err != nil {
-		r.caching.missed = true // copying says what is wrong
-		return nil, nil         //nolint:nilerr // as above
-	}
-	k.Set(sourcesPart, found)
-	return k, nil
-}
-
-// filesOf tells the files of a stage or image from all others.
-func (r *stageRun) filesOf(ctx context.Context, name string) (string, error) {
-	ws, err := r.lender(ctx, name, r.plan.findStage(name, r.stage.index), r.stage.index)
-	if err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(ws.State().Image.OCI.RootFS.DiffIDs)
-	return string(text), err
+	return values
 }
 
 // sums remembers what is in the files below a root, for all platforms.

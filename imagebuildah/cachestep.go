@@ -2,57 +2,46 @@ package imagebuildah
 
 import (
 	"context"
-	"encoding/json"
+	"time"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/buildcache"
-	"github.com/projectatomic/buildah/internal/contexts"
-	"github.com/projectatomic/buildah/internal/mountflag"
 )
 
 // take takes a step from the cache, or carries it out and remembers what it came to.
 func (r *stageRun) take(ctx context.Context, in *instruction, last bool) (builder.Committed, error) {
-	key, err := r.key(ctx, in, last)
+	r.caching.at++
+	q, err := r.ask(ctx, in, last)
 	if err != nil {
 		return builder.Committed{}, r.fail(ctx, in, err)
 	}
-	done, hit, err := r.reuse(ctx, in, key, last)
+	armed := r.armed()
+	done, hit, err := r.reuse(ctx, in, &q, last)
 	if err != nil {
 		return done, r.fail(ctx, in, err)
 	}
 	if hit {
 		return done, nil
 	}
-	r.caching.sources = ""
+	r.explainMiss(ctx, in, &q, armed)
+	r.caching.sources, r.caching.files = "", nil
 	if done, err = r.carryOut(ctx, in, last); err != nil {
 		return done, err
 	}
-	return done, r.remembers(key)
+	return done, r.remembers(ctx, in, &q)
 }
 
 // reuse goes on from what a step has come to before.
-func (r *stageRun) reuse(ctx context.Context, in *instruction, key buildcache.Key, last bool) (done builder.Committed, hit bool, err error) {
+func (r *stageRun) reuse(ctx context.Context, in *instruction, q *question, last bool) (done builder.Committed, hit bool, err error) {
 	if !r.armed() {
 		return done, false, nil
 	}
-	var e buildcache.Entry
-	if key != nil {
-		e, hit = r.cache.Find(key)
-	}
-	recalled := builder.Recalled{Config: e.Config, MediaType: e.MediaType, Layer: e.Layer, Virtual: e.Virtual && !last}
-	if hit {
-		if hit, err = r.ws.Adopt(ctx, recalled); err != nil {
-			return done, false, err
-		}
-		if !hit {
-			r.cache.Drop(key)
-		}
-	}
-	if !hit {
+	e, recalled, hit, err := r.recall(ctx, q, last)
+	if err != nil || !hit {
 		r.caching.missed = true
-		return done, false, nil
+		return done, false, err
 	}
 	if h := r.ws.Image().OCI.History; len(h) > 0 {
 		r.pending, r.told = nil, append(r.told, h[len(h)-1])
@@ -61,13 +50,49 @@ func (r *stageRun) reuse(ctx context.Context, in *instruction, key buildcache.Ke
 		return done, false, err
 	}
 	id := recalled.ID()
+	r.noteStep(in, q)
 	r.out.Hit(id)
+	r.explain(in, Explanation{Outcome: Hit, Image: id})
 	if last && r.final {
 		done, err = r.finalFromCache(ctx)
 		return done, true, err
 	}
 	r.out.Image(id)
 	return done, true, nil
+}
+
+// recall looks the step up, and goes on from what is found.
+func (r *stageRun) recall(ctx context.Context, q *question, last bool) (e buildcache.Entry, recalled builder.Recalled, hit bool, err error) {
+	if q.key == nil {
+		return e, recalled, false, nil
+	}
+	if e, recalled, hit, err = r.recallAs(ctx, q, q.key, last); hit || err != nil || !q.vague() {
+		return e, recalled, hit, err
+	}
+	if !q.sharpen(ctx) {
+		return e, recalled, false, nil
+	}
+	if e, recalled, hit, err = r.recallAs(ctx, q, q.fine, last); hit && err == nil {
+		err = r.cache.Keep(q.key, e)
+	}
+	return e, recalled, hit, err
+}
+
+func (r *stageRun) recallAs(ctx context.Context, q *question, key buildcache.Key, last bool) (e buildcache.Entry, recalled builder.Recalled, hit bool, err error) {
+	e, found := r.cache.Find(key)
+	switch {
+	case !found:
+		return e, recalled, false, nil
+	case r.o.Cache.TTL > 0 && e.OlderThan(r.o.Cache.TTL, time.Now()):
+		q.gone = "what is known of it is older than --cache-ttl allows"
+		return e, recalled, false, nil
+	}
+	recalled = builder.Recalled{Config: e.Config, MediaType: e.MediaType, Layer: e.Layer, Virtual: e.Virtual && !last}
+	if hit, err = r.ws.Adopt(ctx, recalled); err == nil && !hit {
+		q.gone = "the image that it came to was removed"
+		r.cache.Drop(key)
+	}
+	return e, recalled, hit, err
 }
 
 // replay does what a step does besides its image: ARGs become visible. After a
@@ -113,50 +138,32 @@ func (r *stageRun) finalFromCache(ctx context.Context) (builder.Committed, error
 }
 
 // remembers keeps what a step came to.
-func (r *stageRun) remembers(key buildcache.Key) error {
-	if key == nil {
+func (r *stageRun) remembers(ctx context.Context, in *instruction, q *question) error {
+	if q.key == nil {
+		r.noteStep(in, q)
 		return nil
 	}
-	key.Set(sourcesPart, r.caching.sources)
+	if err := r.completeKey(ctx, q); err != nil {
+		return err
+	}
+	r.noteStep(in, q)
 	st := r.ws.State()
 	e := buildcache.Entry{Config: st.Config, MediaType: r.o.Commit.Format.OrDefault().MediaType(), Layer: st.TopLayer}
 	if r.virtual != nil {
 		e.Config, e.Virtual = r.virtual, true
 	}
-	return r.cache.Keep(key, e)
-}
-
-// mountKey is what a mount brings into a RUN; false means that it cannot be told, or
-// that the command can change it.
-func (r *stageRun) mountKey(ctx context.Context, m mount) (value string, ok bool, err error) {
-	switch {
-	case m.Kind != mountflag.Bind:
-		return "", true, nil // what comes of it is not part of the layer
-	case !m.ReadOnly, m.Chown:
-		return "", false, nil
-	case m.From == "" && r.contextRoot() != r.context:
-		return "", false, nil // a step has written to it
-	case m.From == "":
-		o := builder.AddOptions{Source: builder.Source{Root: r.context, KeepOwner: true}, Selection: builder.Selection{Literal: true, NoFollowSymlink: true}}
-		source := m.Source
-		if source == "" {
-			source = "."
+	if q.fine != nil {
+		if err := r.cache.Keep(q.fine, e); err != nil {
+			return err
 		}
-		value, err = o.SourceDigest(ctx, []string{source}, r.sums(r.context))
-		return value, err == nil, nil // else mounting says what is wrong
 	}
-	if n, named := r.plan.lookup(m.From, r.stage.index); named && n.Kind != contexts.Image {
-		return "", false, nil
+	if err := r.cache.Keep(q.key, e); err != nil {
+		return err
 	}
-	value, err = r.filesOf(ctx, m.From)
-	return value, err == nil, err
+	return r.keepLists(ctx, q)
 }
 
 // baseText is what the base says that is no part of its files and configuration.
 func baseText(st builder.State) string {
-	text, err := json.Marshal([]any{st.ImageName, st.Annotations, st.NoHistory})
-	if err != nil {
-		return "" // these types have no value that cannot be written
-	}
-	return string(text)
+	return jsonText(map[string]any{"name": st.ImageName, "annotations": st.Annotations, "no-history": st.NoHistory})
 }

@@ -88,9 +88,7 @@ func (r *stageRun) copy(ctx context.Context, x copying, last bool) (string, erro
 	}
 	x.o.Fetch = r.o.Fetch
 	x.o.Link = x.o.Link && r.o.Layers && !r.ws.Changed()
-	if x.from == "" && r.caches() && r.contextRoot() == r.context {
-		x.o.Sums = r.sums(x.o.Source.Root)
-	}
+	r.observe(&x)
 	// One pattern may match nothing as long as others do.
 	x.o.Selection.AllowEmptyGlob = len(x.words.SourcePaths) > 1
 	added, err := r.ws.Add(ctx, x.words.DestPath, x.words.SourcePaths, x.o)

@@ -33,6 +33,7 @@ type Options struct {
 	Network       string // "none" keeps the network from all RUN steps; "" leaves it to Run
 	Output        Output
 	Policy        *sourcepolicy.Policy // for images that are named; nil allows all
+	Cache         CacheOptions
 
 	// What is handed on to the verbs whole.
 	Base      builder.BaseOptions // how base images are found; its platform is the build's
@@ -83,6 +84,9 @@ type Output struct {
 	// Split gives a platform a stream of its own, which the caller closes; nil gives
 	// them all the same.
 	Split func(p builder.Platform) (*events.Stream, error)
+	// Explained hears for each step what the cache did for it, and why; also of several
+	// steps at once. nil hears nothing, and saves finding out.
+	Explained func(Explanation)
 
 	label string // "linux/arm64", with several platforms
 }

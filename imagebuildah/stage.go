@@ -61,6 +61,7 @@ func (b *build) stage(ctx context.Context, s *stage) (result *stageResult, err e
 		return nil, err
 	}
 	result = &stageResult{ws: r.ws, scope: r.scope, machine: r.machine}
+	defer func() { err = r.keepLatest(err) }()
 	for i, in := range r.steps {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

@@ -35,7 +35,7 @@ func (p *program) buildCommand() *cli.Command {
 		Flags: asFlags(f.source.options(), f.lint.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
 			f.script.options(),
-			f.caching.options(p), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
+			f.caching.options(p), f.reuse.options(), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.secrets.options(), f.jobs.options(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
@@ -69,6 +69,9 @@ func (f *buildFlags) check(c *cli.Context) error {
 	case f.running.noHosts && given(c, "add-host"):
 		return usageError{text: "--no-hosts and --add-host conflict, can not be used together"}
 	}
+	if err := f.reuse.check(f); err != nil {
+		return err
+	}
 	return f.lists.check(&f.result, f.platform.platforms)
 }
 
@@ -100,7 +103,7 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err e
 	logs := f.split(&o.Output, e)
 	defer logs.close()
 	result, err := imagebuildah.Build(c.Context, e, o)
-	if err = errors.Join(err, o.Output.Events.Close(), logs.end()); err != nil {
+	if err = errors.Join(err, o.Output.Events.Close(), logs.end(), f.reuse.tell(errs)); err != nil {
 		return err
 	}
 	if f.result.toStdout() {
@@ -168,6 +171,7 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 		return o, err
 	}
 	o.NoCache = f.caching.noCache
+	f.reuse.settle(&o)
 	o.Layers, o.Keep, o.KeepFailed = f.caching.layers, !f.caching.rm && !f.caching.forceRm, f.keeps()
 	o.AllowInsecure = f.allow.insecure
 	if o.Args, err = f.args.settle(); err != nil {

@@ -19,6 +19,7 @@ type buildFlags struct {
 	args      argFlags
 	overrides overrideFlags
 	caching   cacheFlags
+	reuse     reuseFlags
 	metadata  builder.Metadata
 	registry  registryFlags
 	pull      pullFlags
@@ -180,7 +181,6 @@ func refusedOfBuild() []refusal {
 	list := []refusal{
 		{name: "cache-from", word: "REPOSITORY", instead: "leave it out; nothing is looked up"},
 		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
-		{name: "cache-ttl", word: "DURATION", instead: "leave it out; nothing is looked up"},
 	}
 	return append(list, refusedOfWorkload())
 }

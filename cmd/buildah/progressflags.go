@@ -11,7 +11,7 @@ import (
 func (f *buildFlags) plain(e *builder.Engine, out, errs io.Writer) *events.Plain {
 	r := &events.Plain{
 		Steps: out, Out: out, Err: errs, Transfer: errs, Warn: warner(e),
-		HideIDs: f.result.iidFile != "", TempDir: e.Host.TempDir,
+		HideIDs: f.result.iidFile != "", Explain: f.reuse.explain == "text", TempDir: e.Host.TempDir,
 	}
 	if f.result.quiet || f.result.toStdout() {
 		r.Steps, r.Out, r.Transfer = nil, nil, nil

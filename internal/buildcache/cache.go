@@ -37,8 +37,14 @@ type Entry struct {
 	Remote  *Remote   `json:"remote,omitempty"` // where it was learnt; nil when the step was carried out here
 }
 
-// OlderThan tells whether the step was carried out longer ago than that.
-func (e *Entry) OlderThan(age time.Duration, now time.Time) bool { return now.Sub(e.Created) > age }
+// OlderThan tells whether the step was carried out longer ago than that, or its image
+// says that it was made longer ago, which options can set.
+func (e *Entry) OlderThan(age time.Duration, now time.Time) bool {
+	var image struct {
+		Created time.Time `json:"created"`
+	}
+	return now.Sub(e.Created) > age || json.Unmarshal(e.Config, &image) == nil && now.Sub(image.Created) > age
+}
 
 // entryLimit bounds what is read, in bytes.
 const entryLimit = 16 << 20

@@ -18,6 +18,7 @@ type Plain struct {
 	Log      io.Writer         // lines of libraries, never held back; nil drops them
 	Warn     func(text string) // nil drops warnings
 	HideIDs  bool              // no "--> ID" lines
+	Explain  bool              // lines about the cache: what it did for a step, and why
 	TempDir  string            // of what is held back and does not fit in memory
 
 	tree tree
@@ -86,6 +87,10 @@ func (p *Plain) text(e Event) (sink, []byte) {
 		if p.HideIDs {
 			return sinkSteps, nil
 		}
+	case CacheHit, CacheMiss, NotCacheable:
+		if p.Explain {
+			return sinkSteps, []byte(explained(e) + line(e))
+		}
 	}
 	return sinkSteps, []byte(line(e))
 }
@@ -113,6 +118,15 @@ func line(e Event) string {
 		return e.Text + "\n"
 	}
 	return ""
+}
+
+// explained says what the cache did for a step. Further lines of the text are about files.
+func explained(e Event) string {
+	what := map[Kind]string{CacheHit: "hit", CacheMiss: "miss", NotCacheable: "not cacheable"}[e.Kind]
+	if e.Text != "" {
+		what += ": " + strings.ReplaceAll(e.Text, "\n", "\n==>   ")
+	}
+	return "==> cache: " + what + "\n"
 }
 
 // stepLine shows a step. One that nobody counted on has no total.

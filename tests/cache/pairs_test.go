@@ -146,6 +146,9 @@ var pairs = map[string]pair{
 	}, want: "m"},
 	"image that is copied from": {file: "FROM\nCOPY --from=localhost/moving2 /bin/true /x", change: func(p *place, _ string) {
 		p.run("tag", "localhost/other", "localhost/moving2")
+	}, want: "h"}, // the file is the same in both
+	"changed file of an image": {file: "FROM\nCOPY --from=localhost/moving3 /etc /x", change: func(p *place, _ string) {
+		p.run("tag", "localhost/other", "localhost/moving3")
 	}, want: "m"},
 	"trigger of the base": {file: "FROM localhost/trigger\nRUN true", change: func(p *place, dir string) {
 		p.trigger("RUN echo 2")
@@ -171,7 +174,7 @@ func TestPairs(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.base("localhost/other", []string{"etc/other"})
-	p.run("tag", "localhost/base", "localhost/moving", "localhost/moving2")
+	p.run("tag", "localhost/base", "localhost/moving", "localhost/moving2", "localhost/moving3")
 	for name, c := range pairs {
 		t.Run(name, func(t *testing.T) {
 			q := *p

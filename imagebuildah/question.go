@@ -1,0 +1,121 @@
+package imagebuildah
+
+import (
+	"context"
+	"slices"
+
+	"github.com/projectatomic/buildah/internal/buildcache"
+)
+
+// question is how a step is looked up.
+//
+// Files of other stages, images and addresses are looked up twice. At first the key
+// says where they are from, which costs nothing. If that is not known, it says what
+// is in them: a stage that was built anew often has the same files as before.
+type question struct {
+	key   buildcache.Key // nil: its result cannot be used again
+	why   string         // if so
+	parts []filePart     // of the key
+	fine  buildcache.Key // the key that says what is in the files; nil if the other one does, or while it is not known
+	gone  string         // why an entry that was found was of no use
+}
+
+// filePart is a part of a key that is about files.
+type filePart struct {
+	name   string
+	vague  bool // its value says where they are from
+	copied bool // copying them tells what is in them
+	// digest reads them; the list may be nil.
+	digest func(context.Context, *buildcache.Files) (string, error)
+}
+
+// contentValue is a vague part that says what is in the files.
+func contentValue(digest string) string { return contentPrefix + digest }
+
+const contentPrefix = "files "
+
+// never says why the result of a step cannot be used again.
+func never(why string) (question, error) { return question{why: why}, nil }
+
+// vague tells whether the key says of some files only where they are from.
+func (q *question) vague() bool {
+	return slices.ContainsFunc(q.parts, func(p filePart) bool { return p.vague })
+}
+
+// sharpen makes the key that says what is in the files. False is files that cannot be
+// read; carrying the step out says what is wrong with them.
+func (q *question) sharpen(ctx context.Context) bool {
+	fine := slices.Clone(q.key)
+	for _, p := range q.parts {
+		if !p.vague {
+			continue
+		}
+		found, err := p.digest(ctx, nil)
+		if err != nil {
+			return false
+		}
+		fine.Set(p.name, contentValue(found))
+	}
+	q.fine = fine
+	return true
+}
+
+// best is the key that says most.
+func (q *question) best() buildcache.Key {
+	if q.fine != nil {
+		return q.fine
+	}
+	return q.key
+}
+
+// completeKey fills in what is only known once the step was carried out: of the files
+// that were copied, what they really were.
+func (r *stageRun) completeKey(ctx context.Context, q *question) error {
+	q.key.Set(sourcesPart, r.caching.sources)
+	if !q.vague() {
+		return nil
+	}
+	fine := slices.Clone(q.key)
+	for _, p := range q.parts {
+		switch {
+		case !p.vague:
+		case p.copied:
+			fine.Set(p.name, contentValue(r.caching.sources))
+		default:
+			list := &buildcache.Files{}
+			found, err := p.digest(ctx, list)
+			if err != nil {
+				return err
+			}
+			fine.Set(p.name, contentValue(found))
+			if err := r.cache.KeepFiles(found, list); err != nil {
+				return err
+			}
+		}
+	}
+	q.fine = fine
+	return nil
+}
+
+// keepLists keeps what is in the files that the step took, to say later what has changed.
+func (r *stageRun) keepLists(ctx context.Context, q *question) error {
+	if r.caching.files != nil {
+		if err := r.cache.KeepFiles(r.caching.sources, r.caching.files); err != nil {
+			return err
+		}
+	}
+	for _, p := range q.parts {
+		at := slices.IndexFunc(q.key, func(x buildcache.Part) bool { return x.Name == p.name })
+		if p.vague || p.copied || at < 0 || r.cache.HasFiles(q.key[at].Value) {
+			continue
+		}
+		list := &buildcache.Files{}
+		if found, err := p.digest(ctx, list); err != nil || found != q.key[at].Value {
+			continue // they are being changed
+		}
+		if err := r.cache.KeepFiles(q.key[at].Value, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
