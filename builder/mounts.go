@@ -17,6 +17,9 @@ import (
 // run's, the record's, and the files that we bind.
 func (x *execution) mounts(ctx context.Context) (spec.Mounts, error) {
 	m := newMounting(x)
+	if err := m.lockCaches(ctx); err != nil {
+		return spec.Mounts{}, err
+	}
 	for _, text := range x.o.Mounts.Volumes {
 		if err := m.volume(text); err != nil {
 			return spec.Mounts{}, err
@@ -95,10 +98,14 @@ func (m *mounting) volume(text string) error {
 	return m.take(specs.Mount{Destination: v.Target, Type: "bind", Source: source, Options: append([]string{"rbind"}, v.Options()...)})
 }
 
+func (m *mounting) parseMount(text string) (mountflag.Mount, error) {
+	rooted := m.o.Mounts.ContextDir != "" || m.o.Mounts.Context != nil
+	return mountflag.ParseMount(text, mountflag.Context{Workdir: firstNonEmpty(m.o.Process.Workdir, m.o.Mounts.Workdir), Rooted: rooted})
+}
+
 // mount takes a --mount of any kind.
 func (m *mounting) mount(ctx context.Context, text string) error {
-	rooted := m.o.Mounts.ContextDir != "" || m.o.Mounts.Context != nil
-	mf, err := mountflag.ParseMount(text, mountflag.Context{Workdir: firstNonEmpty(m.o.Process.Workdir, m.o.Mounts.Workdir), Rooted: rooted})
+	mf, err := m.parseMount(text)
 	if err != nil {
 		return err
 	}

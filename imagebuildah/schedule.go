@@ -145,6 +145,9 @@ func (s *schedule) carry(ctx context.Context, n *node) {
 	}
 	s.mu.Unlock()
 	n.result, n.err = n.work(ctx)
+	if n.err != nil {
+		n.result = nil
+	}
 	n.group.End(status(ctx, n.err))
 	if n.err != nil && ctx.Err() == nil && !errors.Is(n.err, errStopped) {
 		s.fail(n)
