@@ -94,7 +94,9 @@ func (e *Engine) publish(ctx context.Context, st State, d Destination, a assembl
 	}
 	st.ImageID, st.Annotations = id, built.Annotations
 	st.Config, st.Manifest, st.ImageDigest = config, manifest, digest.FromBytes(manifest)
-	done := Committed{ID: id, Names: d.Names, State: st, Manifest: Descriptor{
+	written := st.written
+	st.written = 0
+	done := Committed{ID: id, Names: d.Names, State: st, Written: written, Manifest: Descriptor{
 		MediaType: built.Format.MediaType(), Digest: digest.FromBytes(manifest), Size: int64(len(manifest)),
 	}}
 	if d.Push == "" {

@@ -86,6 +86,8 @@ type Committed struct {
 	// State is the image as a base for the next step. Its image is in the store
 	// only when the destination was.
 	State State
+	// Written is how many bytes the layers have that the commit made, uncompressed.
+	Written int64
 }
 
 // Descriptor tells what a manifest is.
@@ -227,6 +229,7 @@ func (s *State) push(layer layers.Layer, alone bool) {
 	ids = append(ids[:len(ids):len(ids)], layer.DiffID)
 	s.Image.OCI.RootFS.DiffIDs, s.Image.Docker.RootFS.DiffIDs = ids, ids
 	s.TopLayer = layer.ID
+	s.written += layer.Size
 }
 
 // formatOf is the format that was asked for, else the container's own.

@@ -29,6 +29,8 @@ type State struct {
 	Manifest    []byte            // manifest of the base, as stored
 	NoHistory   bool              // the base has layers but says nothing of their history
 
+	written int64 // bytes of the layers that were put on top since the last commit
+
 	// transport names the container when the image has no name: "dir", "oci-archive", ...
 	transport string
 	absent    *absent // nil when all of it is in the store

@@ -74,6 +74,19 @@ func (e *StepError) Ran() bool {
 	return !e.early && (errors.As(e.Err, &exit) || errors.As(e.Err, &start))
 }
 
+// Place is where the step stands; the file is "" when nobody knows, and the column
+// is 0 when it is about all of the line.
+func (e *StepError) Place() (file string, line, column int) {
+	var at *SourceError
+	switch {
+	case errors.As(e.Err, &at):
+		return at.File, at.Line, at.Column
+	case e.place.src == nil || e.place.first < 1:
+		return "", 0, 0
+	}
+	return e.place.src.name, e.place.first, e.place.column
+}
+
 // Excerpt names the place of the step and shows its lines between their neighbours.
 func (e *StepError) Excerpt() string {
 	shown := e.place.excerpt()

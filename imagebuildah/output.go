@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/events"
 )
 
@@ -35,13 +34,14 @@ func (r *stageRun) tellStep(in *instruction, text string) {
 	if line == 0 {
 		file = "" // an option added it
 	}
+	r.layer = events.NoLayer
 	r.out.Step(text, file, line)
 }
 
 // endStep ends a step that has succeeded.
-func (r *stageRun) endStep(cost func() string, _ builder.Committed) {
+func (r *stageRun) endStep(cost func() string) {
 	r.out.Usage(cost())
-	r.out.EndStep(events.Done, -1)
+	r.out.EndStep(events.Done, r.layer)
 }
 
 // warn tells of something in the stage that does not stop it.

@@ -38,6 +38,7 @@ type stageRun struct {
 	caching  caching
 	twins    []twin
 	virtual  []byte // configuration after a step that made no image
+	layer    int64  // bytes of the layer of the step, as events count them
 }
 
 // stage builds one stage.
@@ -52,7 +53,7 @@ func (b *build) stage(ctx context.Context, s *stage) (result *stageResult, err e
 	if err := r.begin(ctx); err != nil {
 		return nil, &StepError{Err: err, place: s.from.placeOf(err)}
 	}
-	r.endStep(cost, builder.Committed{})
+	r.endStep(cost)
 	n.pass(1)
 	if len(r.steps) == 0 {
 		return r.withoutSteps(ctx)
@@ -75,7 +76,7 @@ func (b *build) stage(ctx context.Context, s *stage) (result *stageResult, err e
 		if result.final, err = r.take(ctx, in, i == len(r.steps)-1); err != nil {
 			return nil, err
 		}
-		r.endStep(cost, result.final)
+		r.endStep(cost)
 		n.pass(i + 2)
 	}
 	return result, nil
@@ -360,6 +361,9 @@ func (r *stageRun) commit(ctx context.Context, dest string, entry builder.Histor
 		return done, err
 	}
 	r.pending = nil
+	if done.Written > 0 {
+		r.layer = done.Written
+	}
 	r.out.Image(done.ID)
 	return done, nil
 }

@@ -62,6 +62,7 @@ func finished(builds []*build) (results []builder.Committed) {
 // enter makes the stages of a platform, and its end, part of a schedule.
 func (b *build) enter(s *schedule) {
 	b.schedule = s
+	b.out.Start(0)
 	for _, st := range b.plan.stages {
 		n := newNode(b, st, func(ctx context.Context) (*stageResult, error) {
 			result, err := b.stage(ctx, st)

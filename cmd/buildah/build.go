@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
@@ -14,7 +13,6 @@ import (
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
 	"github.com/projectatomic/buildah/internal/contexts"
-	"github.com/projectatomic/buildah/internal/events"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 )
 
@@ -33,7 +31,7 @@ func (p *program) buildCommand() *cli.Command {
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.lint.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
-			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(),
+			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(), f.progress.options(),
 			f.script.options(),
 			f.caching.options(p), f.reuse.options(), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.secrets.options(), f.jobs.options(),
@@ -69,18 +67,18 @@ func (f *buildFlags) check(c *cli.Context) error {
 	case f.running.noHosts && given(c, "add-host"):
 		return usageError{text: "--no-hosts and --add-host conflict, can not be used together"}
 	}
-	if err := f.reuse.check(f); err != nil {
+	if err := errors.Join(f.reuse.check(f), f.progress.check(f)); err != nil {
 		return err
 	}
 	return f.lists.check(&f.result, f.platform.platforms)
 }
 
 func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err error) {
-	out, errs, done, err := p.buildStreams(f.result.logFile)
+	show, err := p.display(e, f)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer func() { err = show.end(err) }()
 	o, err := f.settle(c, p, e)
 	if err != nil {
 		return err
@@ -90,29 +88,21 @@ func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err e
 		o.Run.Stdio.In = p.stdin
 	}
 	quiet := f.result.quiet || f.result.toStdout()
-	o.Output.Events = events.New(f.plain(e, out, errs), time.Now)
-	e.Images.Report = o.Output.Events.Transfers()
-	o.Output.ErrUnseen = f.result.logFile != ""
+	o.Output.Events, o.Output.ErrUnseen = show.stream, f.result.logFile != ""
 	o.Output.OutUnseen = quiet || o.Output.ErrUnseen
-	measure, closeUsage, err := f.usage.settle(quiet)
-	if err != nil {
+	if f.lists.logSplit {
+		o.Output.Split = show.logs.split
+	}
+	var closeUsage func() error
+	if o.Output.Measure, closeUsage, err = f.usage.settle(quiet); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeUsage()) }()
-	o.Output.Measure = measure
-	logs := f.split(&o.Output, e)
-	defer logs.close()
 	result, err := imagebuildah.Build(c.Context, e, o)
-	if err = errors.Join(err, o.Output.Events.Close(), logs.end(), f.reuse.tell(errs)); err != nil {
+	if err = errors.Join(err, show.settle(), f.reuse.tell(show.errs)); err != nil {
 		return err
 	}
-	if f.result.toStdout() {
-		out = errs // standard output is the archive
-	}
-	if len(result.Images) > 0 {
-		return logs.tell(out, result)
-	}
-	return f.result.tell(logs.only(out), result)
+	return show.tell(&f.result, result)
 }
 
 // buildStreams are where a build writes: the caller's streams, or a log file for both

@@ -15,6 +15,7 @@ type buildFlags struct {
 	policy    policyFlags
 	sbom      sbomFlags
 	usage     rusageFlags
+	progress  progressFlags
 	result    resultFlags
 	args      argFlags
 	overrides overrideFlags

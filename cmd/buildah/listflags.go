@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/projectatomic/buildah/builder"
@@ -63,44 +64,36 @@ func (f *listFlags) settle(p *platformFlags, o *imagebuildah.Options) (err error
 
 // platformLogs are the log files of --logsplit, by platform.
 type platformLogs struct {
-	base    string
-	files   map[string]*os.File
-	streams []*events.Stream
+	base     string
+	renderer func(out, errs io.Writer) events.Renderer
+
+	mu sync.Mutex // platforms are built at the same time
+	of map[string]*platformLog
 }
 
-// split gives each platform a log file of its own, if that is wanted.
-func (f *buildFlags) split(o *imagebuildah.Output, e *builder.Engine) *platformLogs {
-	logs := &platformLogs{base: f.result.logFile, files: map[string]*os.File{}}
-	if !f.lists.logSplit {
-		return logs
-	}
-	o.Split = func(p builder.Platform) (*events.Stream, error) {
-		file, err := logs.open(p)
-		if err != nil {
-			return nil, err
-		}
-		stream := events.New(f.plain(e, file, file), time.Now)
-		logs.streams = append(logs.streams, stream)
-		return stream, nil
-	}
-	return logs
+// platformLog is the log file of a platform, and the stream that writes to it.
+type platformLog struct {
+	file   *os.File
+	stream *events.Stream
 }
 
-// end shows what the streams of platforms still hold back.
-func (l *platformLogs) end() error {
-	var errs []error
-	for _, s := range l.streams {
-		errs = append(errs, s.Close())
+// split gives a platform a log file of its own.
+func (l *platformLogs) split(p builder.Platform) (*events.Stream, error) {
+	file, err := l.open(p)
+	if err != nil {
+		return nil, err
 	}
-	return errors.Join(errs...)
+	return file.stream, nil
 }
 
 // open makes the log file of a platform. Its variant is in the name only when
 // another platform differs in nothing else.
-func (l *platformLogs) open(p builder.Platform) (*os.File, error) {
+func (l *platformLogs) open(p builder.Platform) (*platformLog, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	name := l.base + "_" + p.OS + "_" + p.Arch
-	for _, other := range l.files {
-		if other.Name() == name {
+	for _, other := range l.of {
+		if other.file.Name() == name {
 			name += "_" + p.Variant
 			break
 		}
@@ -109,8 +102,9 @@ func (l *platformLogs) open(p builder.Platform) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the log file of %s: %w", p, err)
 	}
-	l.files[p.String()] = f
-	return f, nil
+	log := &platformLog{file: f, stream: events.New(l.renderer(f, f), time.Now)}
+	l.of[p.String()] = log
+	return log, nil
 }
 
 // tell writes the ID of each image, to the log of its platform if it has one.
@@ -118,8 +112,8 @@ func (l *platformLogs) tell(out io.Writer, r imagebuildah.Result) error {
 	var errs []error
 	for _, img := range r.Images {
 		to := out
-		if f, ok := l.files[img.Platform.String()]; ok {
-			to = f
+		if log, ok := l.of[img.Platform.String()]; ok {
+			to = log.file
 		}
 		_, err := fmt.Fprintln(to, img.ID)
 		errs = append(errs, err)
@@ -127,16 +121,38 @@ func (l *platformLogs) tell(out io.Writer, r imagebuildah.Result) error {
 	return errors.Join(errs...)
 }
 
+// results tells the stream of each platform what came of it.
+func (l *platformLogs) results(r events.Result) {
+	for platform, log := range l.of {
+		one := r
+		for _, img := range r.Images {
+			if img.Platform == platform {
+				one = events.Result{ID: img.ID}
+			}
+		}
+		log.stream.Result(one)
+	}
+}
+
 // only is the log of the platform when there is but one, else out.
 func (l *platformLogs) only(out io.Writer) io.Writer {
-	for _, f := range l.files {
-		return f
+	for _, log := range l.of {
+		return log.file
 	}
 	return out
 }
 
+// end shows what is still held back.
+func (l *platformLogs) end() error {
+	var errs []error
+	for _, log := range l.of {
+		errs = append(errs, log.stream.Close())
+	}
+	return errors.Join(errs...)
+}
+
 func (l *platformLogs) close() {
-	for _, f := range l.files {
-		f.Close()
+	for _, log := range l.of {
+		log.file.Close()
 	}
 }

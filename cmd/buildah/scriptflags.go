@@ -26,7 +26,7 @@ var saidByScript = []string{
 	"allow", "annotation", "arch", "build-arg", "build-arg-file", "compress", "cpp-flag", "created-annotation", "disable-content-trust", "env",
 	"file", "force-rm", "format", "from", "identity-label", "ignorefile", "inherit-annotations", "inherit-labels", "jobs", "label",
 	"layer-label", "layers", "loglevel", "mount", "no-cache", "no-hostname", "no-hosts", "omit-history", "omit-timestamp", "os",
-	"os-feature", "os-version", "platform", "print-script", "quiet", "reference-time", "rewrite-timestamp", "rm", "runtime", "runtime-flag",
+	"os-feature", "os-version", "platform", "print-script", "progress", "quiet", "reference-time", "rewrite-timestamp", "rm", "runtime", "runtime-flag",
 	"save-stages", "skip-unused-stages", "source-date-epoch", "source-policy-file", "squash", "stage-labels", "stdin", "tag", "target",
 	"timestamp", "unsetannotation", "unsetenv", "unsetlabel", "variant",
 }
@@ -42,7 +42,7 @@ func (p *program) printScript(c *cli.Context, e *builder.Engine, f *buildFlags) 
 		return err
 	}
 	o.Source.Context = c.Args().First()
-	o.Output.Events = events.New(&events.Plain{Warn: warner(e)}, time.Now)
+	o.Output.Events = events.New(&events.Plain{Warn: func(text string) { e.Warn("%s", text) }}, time.Now)
 	if f.running.stdin {
 		o.Run.Stdio.In = p.stdin
 	}

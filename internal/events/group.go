@@ -65,7 +65,7 @@ func (g *Group) Step(text, file string, line int) {
 }
 
 // EndStep tells that the step under way is over. Size is how many bytes its layer
-// has, -1 for a step without one.
+// has, [NoLayer] for a step without one.
 func (g *Group) EndStep(status Status, size int64) {
 	g.change(func() { g.endStep(status, size) })
 }
@@ -81,7 +81,7 @@ func (g *Group) endStep(status Status, size int64) {
 // End tells that the group is over, and its step with it. Only the first call counts.
 func (g *Group) End(status Status) {
 	g.change(func() {
-		g.endStep(status, noLayer)
+		g.endStep(status, NoLayer)
 		e := Event{Kind: GroupEnded, Status: status}
 		if !g.begun.IsZero() {
 			e.Seconds = g.stream.now().Sub(g.begun).Seconds()
@@ -91,8 +91,8 @@ func (g *Group) End(status Status) {
 	})
 }
 
-// noLayer is the size of a layer that there is none of.
-const noLayer = -1
+// NoLayer is the size of a layer that there is none of.
+const NoLayer = -1
 
 // Hit tells that the step is taken from the cache, and which image it comes to.
 func (g *Group) Hit(id string) { g.tell(Event{Kind: CacheHit, ID: id}) }

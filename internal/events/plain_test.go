@@ -3,6 +3,7 @@ package events
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -206,6 +207,8 @@ func TestHeldBackInFiles(t *testing.T) {
 		t.Errorf("%v, %d bytes in memory at the end", err, p.tree.memory)
 	}
 }
+
+var update = flag.Bool("update", false, "write the golden files anew")
 
 var errBroken = errors.New("broken")
 
