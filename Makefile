@@ -11,6 +11,7 @@ MANDIR    ?= $(PREFIX)/share/man
 COMPDIR   ?= $(PREFIX)/share
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LINTBIN   := $(shell $(GO) env GOPATH)/bin/golangci-lint
+RUNC      := github.com/opencontainers/runc@v1.5.2
 SETUP     := tests/setup.sh
 
 # One set of flags for building and testing, so that both use one build cache.
@@ -53,9 +54,12 @@ bats: build
 	@$(SETUP) test
 	@tests/bats.sh $(BATS)
 
-# Everything that can be repeated for hours: kills, races, random builds.
+# Everything that can be repeated for hours: kills, races, random builds. And the
+# suite of runners with a newer runc than Debian has, and with crun.
 soak: build
-	@$(SETUP) test
+	@$(SETUP) soak
+	@test -x .cache/bin/runc || { echo "soak: building $(RUNC)"; GOFLAGS= GOBIN=$(CURDIR)/.cache/bin $(GO) install -tags seccomp $(RUNC); }
+	BUILDAH_TEST_RUNTIMES="$(CURDIR)/.cache/bin/runc crun" $(GO) test -count=1 -run TestSuiteOthers ./internal/runner/oci
 	SOAK=1 BUILDAH_BINARY=$(CURDIR)/bin/buildah $(GO) test -count=1 -timeout 12h $$(grep -rl '"SOAK"' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 	@files=$$(grep -l SOAK tests/bats/*.bats); test -z "$$files" || SOAK=1 tests/bats.sh $$files
 

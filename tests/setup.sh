@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a target needs, and says which; nothing when all are there.
-# Usage: setup.sh build|test|bench|demo
+# Usage: setup.sh build|test|soak|bench|demo
 set -euo pipefail
 
 build=(gcc libc6-dev make git pkg-config libgpgme-dev libseccomp-dev)
@@ -12,9 +12,10 @@ demo=("${build[@]}" busybox-static runc docker-registry skopeo podman curl deboo
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
 test) wanted=("${test[@]}") ;;
+soak) wanted=("${test[@]}" crun) ;;
 bench) wanted=("${bench[@]}") ;;
 demo) wanted=("${demo[@]}") ;;
-*) echo "usage: setup.sh build|test|bench|demo" >&2; exit 2 ;;
+*) echo "usage: setup.sh build|test|soak|bench|demo" >&2; exit 2 ;;
 esac
 
 missing=()

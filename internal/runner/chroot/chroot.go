@@ -203,6 +203,13 @@ func (r *run) configure(to *os.File, sources []int) {
 	profile := linux.Seccomp
 	linux.Seccomp = nil // sent compiled
 	spec.Linux = &linux
+	if t := r.job.Stdio.Terminal; t != nil { // the command may ask before the terminal has come to us
+		if size, err := unix.IoctlGetWinsize(int(t.Fd()), unix.TIOCGWINSZ); err == nil {
+			process := *spec.Process
+			process.ConsoleSize = &specs.Box{Height: uint(size.Row), Width: uint(size.Col)}
+			spec.Process = &process
+		}
+	}
 	c := config{Spec: &spec, Sources: sources, HostPIDs: r.hostPIDs, NoPivot: r.job.NoPivot, Terminal: spec.Process.Terminal}
 	_ = encoder.Encode(c)
 	compiled, err := compileSeccomp(profile)

@@ -10,3 +10,6 @@ import (
 func TestSuite(t *testing.T) {
 	runnertest.Suite(t, func(*testing.T) runner.Runner { return New() })
 }
+
+// TestSuiteRootless is the same for an ordinary user.
+func TestSuiteRootless(t *testing.T) { runnertest.Rootless(t, "TestSuite") }

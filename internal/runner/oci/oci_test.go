@@ -2,8 +2,11 @@ package oci_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.podman.io/storage/pkg/reexec"
@@ -63,4 +66,26 @@ func newRunner(t testing.TB, name string) *oci.Runner {
 
 func TestSuite(t *testing.T) {
 	runnertest.Suite(t, func(t *testing.T) runner.Runner { return newRunner(t, "") })
+}
+
+// TestSuiteRootless is the same for an ordinary user.
+func TestSuiteRootless(t *testing.T) { runnertest.Rootless(t, "TestSuite") }
+
+// TestSuiteOthers is the same for the runtimes that BUILDAH_TEST_RUNTIMES names, by
+// names or paths, where they work.
+func TestSuiteOthers(t *testing.T) {
+	for name := range strings.FieldsSeq(os.Getenv("BUILDAH_TEST_RUNTIMES")) {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			path, err := exec.LookPath(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Only what is not asked for by name is tried out.
+			only := map[string][]string{"crun": {path}}
+			if _, err := oci.Find(t.Context(), oci.Search{Runtimes: only, StateDir: stateDir(t), Env: []string{"PATH=/nonexistent"}}); errors.Is(err, oci.ErrNone) {
+				t.Skip(err)
+			}
+			runnertest.Suite(t, func(t *testing.T) runner.Runner { return newRunner(t, name) })
+		})
+	}
 }

@@ -119,6 +119,7 @@ func (f *fixture) input(argv []string) spec.Input {
 		Namespaces: []spec.Namespace{{Name: "network", Host: true}},
 		Security:   spec.Security{Capabilities: spec.DefaultCapabilities()},
 		Ceiling:    ceiling(),
+		Rootless:   InUserNamespace(),
 	}
 }
 

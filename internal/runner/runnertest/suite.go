@@ -50,6 +50,8 @@ func Suite(t *testing.T, newRunner func(t *testing.T) runner.Runner) {
 		{"no input", noInput},
 		{"output that nobody takes", lostOutput},
 		{"no descriptors leak", descriptors},
+		{"processes seen are the container's", processes},
+		{"environment of the parents is not seen", parentsEnvironment},
 		{"processes left behind are killed", leftBehind},
 		{"processes left behind on the host are killed", leftBehindOnHost},
 		{"cancelling kills", cancelling},
