@@ -40,7 +40,7 @@ func (n *networks) close() error {
 // all stores, since there is one set of addresses and bridges.
 func (e *Engine) networkDir() string {
 	if e.Host.Rootless {
-		return filepath.Join(e.Host.RuntimeDir, "network")
+		return e.Host.RuntimeDir + "-network" // not within: that is swept for dead runs
 	}
 	return networkDir
 }

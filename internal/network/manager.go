@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Config says what there is on a machine, and what its administrator wants.
@@ -209,8 +211,22 @@ func (c Config) programDirs() []string {
 	return dirs
 }
 
+// tunnel finds a program that needs the device of tunnels, which is looked at first:
+// it takes as long as most commands until the program says what it lacks.
+func (c Config) tunnel(name string) (string, error) {
+	program, err := findHelper(name, c.programDirs())
+	if err != nil {
+		return "", err
+	}
+	const device = "/dev/net/tun"
+	if err := unix.Access(device, unix.R_OK|unix.W_OK); err != nil {
+		return "", fmt.Errorf("%s needs %s, readable and writable for the user: %w", name, device, err)
+	}
+	return program, nil
+}
+
 func (c Config) pasta(choice Choice) (*pastaPlan, error) {
-	program, err := findHelper("pasta", c.programDirs())
+	program, err := c.tunnel("pasta")
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +244,7 @@ func initialUserNamespace() bool {
 }
 
 func (c Config) slirp(choice Choice) (*slirpPlan, error) {
-	program, err := findHelper("slirp4netns", c.programDirs())
+	program, err := c.tunnel("slirp4netns")
 	if err != nil {
 		return nil, err
 	}
