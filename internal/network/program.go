@@ -64,7 +64,7 @@ func readBack(f *os.File) []byte {
 // first one if the rest explains how it is called.
 func reason(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	if len(lines) > 1 && (strings.HasPrefix(lines[1], "Usage") || strings.HasPrefix(strings.TrimSpace(lines[1]), "-")) {
+	if strings.HasPrefix(text, "Usage") || strings.Contains(text, "\nUsage") {
 		return strings.TrimSpace(lines[0])
 	}
 	return strings.TrimSpace(lines[len(lines)-1])

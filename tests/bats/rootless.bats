@@ -172,3 +172,32 @@ test ! -e ctx/new
 ! grep -rlaF sesame-open root run tmp'
   says "440 7"; says "11 /run/buildkit/ssh_agent.0"; says new
 }
+
+@test "rootless: networks by pasta and slirp4netns" {
+  needs pasta; needs slirp4netns
+  load machine
+  make_machine
+  # In a mount namespace of the test the user may use the device of tunnels.
+  mknod -m 666 "$RHOME/tun" c 10 200 || skip "device nodes cannot be made here"
+  su() { on_machine unshare -m sh -c 'mount --bind "$0" /dev/net/tun && exec su "$@"' "$RHOME/tun" "$@"; }
+  mine '
+    base
+    ctr=$(buildah from docker.io/library/busybox)
+    buildah run $ctr sh -c "ip -o -4 addr show out0; ls /sys/class/net; cat /etc/resolv.conf"
+    buildah run --network slirp4netns $ctr ip -o -4 addr show tap0
+    printf "FROM docker.io/library/busybox\nRUN ip -o -4 addr show out0\n" >Dockerfile
+    buildah build .
+    for n in $(seq 50); do [ -z "$(ls run/buildah-network)" ] && break; sleep 0.1; done
+    ls run/buildah-network'
+  is "$errors" ""
+  is "$(grep -c 'inet 192.0.2.2/24' <<<"$output")" 2
+  says "nameserver 169.254.1.1"
+  says "inet 10.0.2.100/24"
+  is "$(tail -n 1 <<<"$output" | grep -c '^[0-9a-f]*$')" 1 # the ID of the image: no keeper is left
+  mine 125 'buildah run --network podman $(buildah from scratch) true'
+  says "for the machine's root only"
+  unset -f su
+  mine 'base; buildah run $(buildah from docker.io/library/busybox) true'
+  case $(stat -c %a /dev/net/tun) in *0) says "using the host's network" ;; esac
+  rm -f "$RHOME/tun"
+}
