@@ -88,6 +88,28 @@ func (b *Builder) Add(ctx context.Context, dest string, sources []string, o AddO
 	if len(sources) == 0 && len(o.Inline) == 0 {
 		return Added{}, fmt.Errorf("adding to %q: no source is given", b.Name())
 	}
+	if o.Link {
+		if err := b.LeaveCache("a layer of --link was added"); err != nil {
+			return Added{}, err
+		}
+	}
+	w := additive{Builder: b, dest: dest, sources: sources, o: o}
+	went, err := b.step(ctx, step{key: w.key, do: w.do, settle: w.settle, text: w.text})
+	switch {
+	case err != nil:
+		return Added{}, err
+	case went.hit:
+		return addedAs(went.text), nil
+	}
+	if o.AddHistory && !o.Link && w.added.Digest != "" && !went.kept {
+		b.AddHistory(History{Created: historyTime(), CreatedBy: w.text()})
+		return w.added, b.Save()
+	}
+	return w.added, nil
+}
+
+// add copies sources, whether they are known or not.
+func (b *Builder) add(ctx context.Context, dest string, sources []string, o AddOptions) (Added, error) {
 	var added Added
 	err := b.withRoot(func(root *copier.Root) error {
 		a := adding{Builder: b, root: root, dest: dest, o: o, many: len(sources)+len(o.Inline) > 1}
@@ -104,10 +126,6 @@ func (b *Builder) Add(ctx context.Context, dest string, sources []string, o AddO
 	})
 	if err != nil {
 		return Added{}, fmt.Errorf("adding to %q: %w", b.Name(), err)
-	}
-	if o.AddHistory && !o.Link && added.Digest != "" {
-		b.AddHistory(History{Created: historyTime(), CreatedBy: "/bin/sh -c #(nop) " + verbOf(o) + " " + added.Summary()})
-		return added, b.Save()
 	}
 	return added, nil
 }

@@ -19,6 +19,8 @@ type Builder struct {
 	image  imageconfig.Image // the live configuration; record.OCIv1 and record.Docker when saved
 	owned  bool              // the interpreter's own: nobody else knows it
 	base   baseFacts
+	// seal is the sum of the record as it was last read or written, "" without a chain.
+	seal string
 	// shared says that a command ran without a PID namespace of its own: what it
 	// left running may still write, so the layer is copied.
 	shared bool
@@ -59,6 +61,9 @@ func (e *Engine) open(c store.Container) (*Builder, error) {
 	// The store knows better than the record, which another tool may not have updated.
 	r.ContainerID = c.ID
 	b := &Builder{engine: e, record: r, image: imageconfig.Image{OCI: r.OCIv1, Docker: r.Docker}}
+	if r.Steps.alive() {
+		b.seal = r.Steps.Sum
+	}
 	b.base.noHistory = len(r.OCIv1.History) == 0 && len(r.OCIv1.RootFS.DiffIDs) > 0
 	return b, nil
 }
@@ -126,13 +131,32 @@ func (b *Builder) Save() error {
 		return nil
 	}
 	b.record.OCIv1, b.record.Docker = b.image.OCI, b.image.Docker
+	if err := b.save(); err != nil {
+		return fmt.Errorf("saving the record of %q: %w", b.Name(), err)
+	}
+	return nil
+}
+
+func (b *Builder) save() error {
 	dir, err := b.engine.Store.ContainerDir(b.ID())
 	if err != nil {
-		return fmt.Errorf("saving the record of %q: %w", b.Name(), err)
+		return err
+	}
+	if b.seal == "" {
+		return b.record.save(dir)
+	}
+	release, err := b.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if _, same, err := b.unchanged(); err != nil || !same {
+		return errors.Join(err, errChanged)
 	}
 	if err := b.record.save(dir); err != nil {
-		return fmt.Errorf("saving the record of %q: %w", b.Name(), err)
+		return err
 	}
+	b.seal = b.record.Steps.Sum
 	return nil
 }
 
@@ -177,6 +201,7 @@ func (e *Engine) deleteContainer(id, name string) error {
 	if err := e.Store.DeleteContainer(id); err != nil {
 		return fmt.Errorf("removing container %q: %w", name, err)
 	}
+	e.dropStepLocks(id)
 	return nil
 }
 

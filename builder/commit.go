@@ -110,11 +110,7 @@ func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Com
 	if err != nil {
 		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
 	}
-	st, err := b.freeze(ctx, o)
-	if err != nil {
-		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
-	}
-	done, err := b.engine.publish(ctx, st, target, b.assembly(st, o))
+	done, err := b.commit(ctx, target, o)
 	if err == nil && o.List != "" {
 		_, err = b.engine.AddToList(o.List, []string{done.ID}, AddToListOptions{})
 	}
@@ -127,6 +123,31 @@ func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Com
 		}
 	}
 	return done, nil
+}
+
+// commit makes the image, or finds the one that the same commit has made before.
+func (b *Builder) commit(ctx context.Context, target Destination, o CommitOptions) (Committed, error) {
+	release, err := b.hold()
+	if err != nil {
+		return Committed{}, err
+	}
+	defer release()
+	key, err := b.commitKey(target, o)
+	if err != nil {
+		return Committed{}, err
+	}
+	if done, known, err := b.engine.knownImage(key, target); err != nil || known {
+		return done, err
+	}
+	st, err := b.freeze(ctx, o)
+	if err != nil {
+		return Committed{}, err
+	}
+	done, err := b.engine.publish(ctx, st, target, b.assembly(st, o))
+	if err != nil {
+		return Committed{}, err
+	}
+	return done, b.engine.keepImage(key, b.formatOf(o), done.State)
 }
 
 // CommitState makes an image of a state: a step that only changes the configuration.
@@ -171,29 +192,17 @@ func (e *Engine) stateAssembly(st State, o CommitOptions) assembly {
 // freeze makes the container's changes layers of the store and gives the state
 // that they result in.
 func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
-	r := &b.record
-	st := State{
-		ImageID: r.FromImageID, ImageName: r.FromImage, ImageDigest: r.baseDigest(), TopLayer: r.TopLayer,
-		Image: b.image, Annotations: r.Annotations, NoHistory: b.base.noHistory,
-	}
+	st := b.baseState()
 	if o.OnlyLinked {
 		return st, b.pushLinked(ctx, &st, o)
 	}
-	lo := layers.Options{Owned: b.owned && !b.shared, Clamp: o.Times.clamp()}
-	freeze := layers.Freeze
-	if o.Squash {
-		freeze = layers.Squash
-		if len(o.AddFiles) > 0 {
-			if err := checkAddFiles(o.AddFiles); err != nil {
-				return State{}, err
-			}
-			lo.Extra = func(w *tar.Writer, clamp func(time.Time) time.Time) error { return writeAddFiles(w, o.AddFiles, clamp) }
+	if known, err := b.onlySteps(o); err != nil || known {
+		if err == nil {
+			err = b.pushSteps(ctx, &st, o)
 		}
+		return st, err
 	}
-	if err := b.sweepStubs(); err != nil {
-		return State{}, err
-	}
-	layer, err := freeze(ctx, b.engine.Store, b.ID(), lo)
+	layer, err := b.freezeLayer(ctx, o)
 	if err != nil {
 		return State{}, err
 	}
@@ -202,10 +211,42 @@ func (b *Builder) freeze(ctx context.Context, o CommitOptions) (State, error) {
 	}
 	b.engine.hintSlow(layer)
 	st.push(layer, o.Squash)
-	if err := b.pushMore(ctx, &st, o); err != nil {
+	err = b.redate(ctx, &st, 1, o)
+	if err == nil {
+		err = b.pushMore(ctx, &st, o)
+	}
+	if err != nil {
 		return State{}, errors.Join(err, b.engine.Store.DropLayer(layer.ID))
 	}
 	return st, nil
+}
+
+// freezeLayer makes a layer of the container's changes, or of everything.
+func (b *Builder) freezeLayer(ctx context.Context, o CommitOptions) (layers.Layer, error) {
+	lo := layers.Options{Owned: b.owned && !b.shared, Clamp: o.Times.clamp()}
+	freeze := layers.Freeze
+	if o.Squash {
+		freeze = layers.Squash
+		if len(o.AddFiles) > 0 {
+			if err := checkAddFiles(o.AddFiles); err != nil {
+				return layers.Layer{}, err
+			}
+			lo.Extra = func(w *tar.Writer, clamp func(time.Time) time.Time) error { return writeAddFiles(w, o.AddFiles, clamp) }
+		}
+	}
+	if err := b.sweepStubs(); err != nil {
+		return layers.Layer{}, err
+	}
+	return freeze(ctx, b.engine.Store, b.ID(), lo)
+}
+
+// baseState is what the container's own changes go on top of.
+func (b *Builder) baseState() State {
+	r := &b.record
+	return State{
+		ImageID: r.FromImageID, ImageName: r.FromImage, ImageDigest: r.baseDigest(), TopLayer: r.TopLayer,
+		Image: b.image, Annotations: r.Annotations, NoHistory: b.base.noHistory,
+	}
 }
 
 // pushMore puts the layers on top that do not come from the container's own directory.
@@ -266,7 +307,14 @@ func (b *Builder) assembly(st State, o CommitOptions) assembly {
 		CreatedBy: firstNonEmpty(o.CreatedBy, b.record.CreatedBy, b.image.ShellText()),
 		Author:    b.image.OCI.Author, Comment: firstNonEmpty(o.Comment, b.record.HistoryComment),
 	}
-	if len(st.Image.OCI.RootFS.DiffIDs) == len(b.image.OCI.RootFS.DiffIDs)+len(a.linked) && !o.Squash {
+	same := len(st.Image.OCI.RootFS.DiffIDs) == len(b.image.OCI.RootFS.DiffIDs)+len(a.linked) && !o.Squash
+	switch {
+	case b.hasSteps():
+		a.baseName, a.baseHistory = "", b.stepHistory(same, o) // the first step has named the base
+		if same {
+			a.layerEntry = nil
+		}
+	case same:
 		a.pending, a.layerEntry = append(a.pending, *a.layerEntry), nil
 	}
 	return a

@@ -37,10 +37,16 @@ func (e *Engine) ListContainers(all bool) ([]ContainerInfo, error) {
 		b, err := e.open(c)
 		if err == nil {
 			info.Ours = true
+			if b.hasSteps() { // it stands on an image that its user has never heard of
+				info.ImageID, info.ImageName = b.record.FromImageID, names[b.record.FromImageID]
+				if info.ImageID == "" {
+					info.ImageName = Scratch
+				}
+			}
 			if !all {
 				info.Name = b.record.Container
 			}
-			if b.record.FromImage != "" && names[c.ImageID] != "" {
+			if b.record.FromImage != "" && names[info.ImageID] != "" {
 				info.ImageName = b.record.FromImage
 			}
 		}

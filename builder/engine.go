@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/containersconf"
 	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/store"
@@ -22,6 +23,11 @@ type Engine struct {
 	Host   Host
 	// Warn takes one line about something that does not stop the work; nil drops it.
 	Warn func(format string, args ...any)
+	// Info takes one line for those who look closely; nil drops it.
+	Info func(format string, args ...any)
+	// Steps is where verbs look up what they have come to before, and keep it, for
+	// containers that were made so; nil carries all of them out.
+	Steps *buildcache.Cache
 
 	interpreters   interpreters
 	networks       networks
@@ -63,6 +69,12 @@ func (h *Host) Lookup(name string) (string, bool) {
 func (e *Engine) warn(format string, args ...any) {
 	if e.Warn != nil {
 		e.Warn(format, args...)
+	}
+}
+
+func (e *Engine) info(format string, args ...any) {
+	if e.Info != nil {
+		e.Info(format, args...)
 	}
 }
 

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 	oci.Register()
 	network.Register()
 	reexec.Register(childName, childMain)
+	reexec.Register(stepChildName, stepChildMain)
 	testenv.Main(m)
 }
 

@@ -90,7 +90,7 @@ func (x *execution) run(ctx context.Context, run runner.Runner) error {
 	}
 	job := runner.Job{
 		ID: filepath.Base(x.bundle), Spec: s, Bundle: x.bundle, Home: x.user.Home, NoPivot: x.o.Runtime.NoPivot || x.engine.Host.NoPivot,
-		Stdio: runner.Stdio{In: x.o.Stdio.In, Out: x.o.Stdio.Out, Err: x.o.Stdio.Err, Terminal: x.o.Stdio.Terminal},
+		Stdio: runner.Stdio{In: x.o.Stdio.In, Out: x.o.Stdio.Out, Err: x.o.Stdio.Err, Terminal: x.o.Stdio.Terminal, Fed: x.o.Stdio.Fed},
 	}
 	if x.confidential {
 		job.Private = x.private

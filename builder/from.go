@@ -86,8 +86,14 @@ func (e *Engine) Start(ctx context.Context, st State, o FromOptions) (*Builder, 
 	b.record.Container, b.record.ContainerID = c.Names[0], c.ID
 	b.record.ProcessLabel, b.record.MountLabel = c.ProcessLabel, c.MountLabel
 	b.record.IDMappingOptions.keep(c)
+	if e.Steps != nil && !o.Owned {
+		b.startChain()
+	}
 	if err := b.Save(); err != nil {
 		return nil, errors.Join(err, e.Store.DeleteContainer(c.ID))
+	}
+	if b.record.Steps != nil {
+		b.seal = b.record.Steps.Sum
 	}
 	return b, nil
 }

@@ -13,6 +13,14 @@ import (
 // Mount mounts the root file system of the container, or counts one more use of
 // it, and gives its path on the host.
 func (b *Builder) Mount(_ context.Context) (string, error) {
+	release, err := b.hold()
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if err := b.LeaveCache("it was mounted"); err != nil {
+		return "", err
+	}
 	path, err := b.engine.Store.Mount(b.ID(), b.record.MountLabel)
 	if err != nil {
 		return "", fmt.Errorf("mounting %q: %w", b.Name(), err)
@@ -100,6 +108,11 @@ func (b *Builder) forgetMount() error {
 // withRoot mounts the container for the time of work. The use that a user's own
 // mount has is left alone.
 func (b *Builder) withRoot(work func(root *copier.Root) error) (err error) {
+	release, err := b.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	path, done, err := b.engine.Store.Use(b.ID(), b.record.MountLabel)
 	if err != nil {
 		return fmt.Errorf("mounting %q: %w", b.Name(), err)

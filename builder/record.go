@@ -45,6 +45,8 @@ type Record struct {
 	DefaultMountsFilePath string `json:"defaultMountsFilePath,omitempty"`
 	Execution
 	TempVolumes map[string]bool // obsolete, kept for other readers
+	// Steps is our own: nil when steps are not taken from the cache.
+	Steps *StepChain `json:"step-cache,omitempty"`
 }
 
 // Execution is the part of a record that says how commands are run.

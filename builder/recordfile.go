@@ -39,6 +39,7 @@ func loadRecord(dir string) (Record, error) {
 	if r.Type != recordType {
 		return Record{}, fmt.Errorf("%w: %q has type %q, not %q", ErrBadRecord, path, r.Type, recordType)
 	}
+	r.checkSeal()
 	r.normalize()
 	return r, nil
 }
@@ -56,7 +57,7 @@ func (r *Record) normalize() {
 // save replaces the record in dir: whoever reads it sees the old one or the new
 // one, whole.
 func (r *Record) save(dir string) (err error) {
-	data, err := json.Marshal(r)
+	data, err := r.sealed()
 	if err != nil {
 		return fmt.Errorf("encoding the record: %w", err)
 	}

@@ -8,8 +8,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/projectatomic/buildah/copier"
+	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/runner"
 	"github.com/projectatomic/buildah/internal/secrets"
 )
@@ -46,6 +48,9 @@ type Stdio struct {
 	Terminal *os.File // the caller's terminal; the command then gets a terminal of its own
 	NoTTY    bool     // a terminal was refused though there is one
 	ForceTTY bool     // a terminal was asked for though there is none
+	// Fed becomes true when something was read from In, if that is a file; nil if
+	// nobody asks.
+	Fed *atomic.Bool
 }
 
 // RuntimeOptions choose an OCI runtime.
@@ -95,16 +100,39 @@ func (b *Builder) Run(ctx context.Context, argv []string, o RunOptions) error {
 	if err != nil {
 		return err
 	}
-	err = b.execute(ctx, execution{Builder: b, argv: argv, o: o, isolation: isolation})
-	if err := judge(err, o.ValidCodes); err != nil {
+	if err := b.leaveForWrites(&o); err != nil {
 		return err
 	}
-	if !o.AddHistory {
+	text := strings.Join(b.image.ShellCommand(argv, false), " ")
+	went, err := b.step(ctx, step{
+		key: func(ctx context.Context) (buildcache.Key, error) { return b.runKey(ctx, argv, isolation, &o) },
+		do: func(ctx context.Context) error {
+			return judge(b.execute(ctx, execution{Builder: b, argv: argv, o: o, isolation: isolation}), o.ValidCodes)
+		},
+		settle: o.Stdio.forget,
+		text:   func() string { return text },
+	})
+	switch {
+	case err != nil:
+		return err
+	case went.hit:
+		o.Stdio.skipInput()
+	}
+	if !o.AddHistory || went.kept {
 		return nil
 	}
-	text := strings.Join(b.image.ShellCommand(argv, false), " ")
 	b.AddHistory(History{Created: historyTime(), CreatedBy: text})
 	return b.Save()
+}
+
+// leaveForWrites ends the cache of a container when the command may change what is no
+// part of it.
+func (b *Builder) leaveForWrites(o *RunOptions) error {
+	writes := func(text string) bool { return mayWrite(text, o) }
+	if len(o.Mounts.Volumes) > 0 || slices.ContainsFunc(o.Mounts.Mounts, writes) {
+		return b.LeaveCache("a command could write to a directory of the host")
+	}
+	return nil
 }
 
 // judge turns the exit status of a command into success or failure.

@@ -92,11 +92,17 @@ func (e *Engine) lend(ctx context.Context, image string, o BaseOptions) (*Builde
 // Lend mounts the container and opens its root for reading; the caller calls
 // finish when it is finished with it.
 func (b *Builder) Lend(_ context.Context) (root *copier.Root, finish func(), err error) {
+	release, err := b.hold()
+	if err != nil {
+		return nil, nil, err
+	}
 	path, done, err := b.engine.Store.Use(b.ID(), b.record.MountLabel)
 	if err != nil {
+		release()
 		return nil, nil, fmt.Errorf("mounting %q: %w", b.Name(), err)
 	}
 	unmount := func() {
+		defer release()
 		if err := done(); err != nil {
 			b.engine.warn("unmounting %q: %v", b.Name(), err)
 		}

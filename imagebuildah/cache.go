@@ -8,6 +8,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/buildcache"
 )
@@ -103,18 +104,7 @@ func (r *stageRun) whyFinal() string {
 // addState adds what a step sees of the image before it: its files and its
 // configuration, and how they came to be. Times and names have no part in it.
 func (r *stageRun) addState(k *buildcache.Key) {
-	img := r.ws.Image()
-	config := img.Docker.Config // it has all that the OCI format has
-	config.Hostname, config.Domainname, config.Image = "", "", ""
-	var history []string
-	for _, entry := range append(img.OCI.History[:len(img.OCI.History):len(img.OCI.History)], r.pending...) {
-		history = append(history, entry.CreatedBy, entry.Author)
-	}
-	k.Add("platform", jsonText(img.Platform()))
-	k.Add("history", digest.FromString(jsonText(history)).Encoded())
-	k.Add("layers", digest.FromString(jsonText(img.OCI.RootFS.DiffIDs)).Encoded())
-	k.Add("configuration", jsonText(config))
-	k.Add("settings", digest.FromString(jsonText([]any{img.OCI.Config, r.cmdSet})).Encoded())
+	builder.AddState(k, r.ws.Image(), r.pending, r.cmdSet)
 }
 
 // jsonText is for types that have no value which cannot be written.

@@ -28,6 +28,7 @@ type addFlags struct {
 	excludes   []string
 	ignoreFile string
 	quiet      bool
+	layers     layersFlags
 }
 
 func (p *program) addCommand() *cli.Command {
@@ -63,7 +64,7 @@ func (p *program) addOrCopy(isAdd bool) *cli.Command {
 	return &cli.Command{
 		ArgsUsage: "CONTAINER SOURCE ... [DESTINATION]",
 		Category:  containerGroup,
-		Flags:     asFlags(f.own(isAdd), f.hidden()),
+		Flags:     asFlags(f.own(isAdd), f.hidden(), []*option{f.layers.option(p, "take the result from the cache where it is known")}),
 		Before:    takes(2, anyNumber),
 		Action: func(c *cli.Context) error {
 			return p.withContainer(c, c.Args().First(), func(e *builder.Engine, b *builder.Builder) error {
@@ -162,6 +163,7 @@ func (p *program) add(c *cli.Context, e *builder.Engine, b *builder.Builder, f *
 	}
 	o.Fetch = fetchOptions(o.Source.Base.Registry)
 	p.report(e, f.quiet)
+	f.layers.settle(e)
 	added, err := b.Add(c.Context, dest, words, o)
 	if err != nil || f.quiet || added.Digest == "" {
 		return err

@@ -26,6 +26,7 @@ type commitFlags struct {
 	iidFile            string
 	metadataFile       string
 	quiet              bool
+	layers             layersFlags
 }
 
 func (p *program) commitCommand() *cli.Command {
@@ -39,7 +40,7 @@ func (p *program) commitCommand() *cli.Command {
 			"with a transport. The container stays as it is unless --rm is given.",
 		Category:  containerGroup,
 		UsageText: "buildah commit web registry.example.com/team/web:1\nbuildah commit --rm --squash web oci-archive:web.tar\nbuildah commit --timestamp 0 --change 'CMD [\"/bin/app\"]' web app",
-		Flags: asFlags(f.own(), f.metadata(), f.times.options(), f.times.hidden(), f.push.layerOptions(),
+		Flags: asFlags(f.own(p), f.metadata(), f.times.options(), f.times.hidden(), f.push.layerOptions(),
 			f.registry.options(), []*option{f.registry.signing()}, f.sbom.options(), f.pull.options(), refuse(refusedOfCommit())),
 		Before: takes(1, 2),
 		Action: func(c *cli.Context) error {
@@ -50,13 +51,14 @@ func (p *program) commitCommand() *cli.Command {
 	}
 }
 
-func (f *commitFlags) own() []*option {
+func (f *commitFlags) own(p *program) []*option {
 	o := &f.options
 	return []*option{
 		arrayOption("add-file", "SOURCE[:DEST]", &f.addFiles, "add a file to the image"),
 		settingOption("entrypoint", "COMMAND", &f.settings.Process.Entrypoint, "set the entrypoint of the image, as `config` does"),
 		textOption("format,f", "FORMAT", &f.format, "format of the image: oci or docker").shows("oci"),
 		textOption("iidfile", "FILE", &f.iidFile, "write the ID of the image to FILE, not to standard output"),
+		f.layers.option(p, "find the image in the cache, and let later steps come from there"),
 		textOption("manifest", "LIST", &o.List, "add the image to this manifest list, which is made where it is missing"),
 		textOption("metadata-file", "FILE", &f.metadataFile, "write digests of the image to FILE as JSON"),
 		boolOption("omit-empty-layer", &o.OmitEmpty, "make no layer when no file was changed"),
@@ -104,6 +106,11 @@ func (p *program) commit(c *cli.Context, e *builder.Engine, b *builder.Builder, 
 	scan, err := f.scan(c, p, o)
 	if err != nil {
 		return err
+	}
+	if f.layers.settle(e); !o.Remove {
+		if err := b.TakeUp(c.Context); err != nil {
+			return err
+		}
 	}
 	// These settings are for this image only: the container is not saved.
 	if _, err := b.Configure(f.settings); err != nil {

@@ -13,7 +13,7 @@ import (
 func (p *program) configCommand() *cli.Command {
 	change := &builder.Change{Lookup: os.LookupEnv}
 	change.History.Record = p.historyByDefault()
-	makeDir := false
+	makeDir, layers := false, layersFlags{}
 	return &cli.Command{
 		Name:      "config",
 		Usage:     "set what the image of a working container will say about itself",
@@ -24,10 +24,16 @@ func (p *program) configCommand() *cli.Command {
 		UsageText: "buildah config --entrypoint '[\"/usr/sbin/nginx\", \"-g\", \"daemon off;\"]' --port 80 web\nbuildah config --env PATH='$PATH:/opt/bin' --label version=1 web\nbuildah config --env - --label old- web",
 		Flags: asFlags(configFlags(change), []*option{
 			boolOption("create-workingdir", &makeDir, "also make the working directory where it is missing, as WORKDIR does"),
+			layers.option(p, "leave later steps in the cache; =false ends that until the next commit"),
 		}),
 		Before: takes(1, 1),
 		Action: func(ctx *cli.Context) error {
 			return p.withContainer(ctx, ctx.Args().First(), func(e *builder.Engine, b *builder.Builder) error {
+				if layers.settle(e); given(ctx, "layers") && !layers.wanted {
+					if err := b.LeaveCache("config --layers=false asked for it"); err != nil {
+						return err
+					}
+				}
 				change.Format = imageconfig.FormatOf(b.Record().Format)
 				warnings, err := b.Configure(*change)
 				if err != nil {

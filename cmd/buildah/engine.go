@@ -48,7 +48,7 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	if err != nil {
 		return err
 	}
-	e := &builder.Engine{Store: st, Config: conf, Warn: logrus.Warnf}
+	e := &builder.Engine{Store: st, Config: conf, Warn: logrus.Warnf, Info: logrus.Infof}
 	e.Host = p.host(temp, st)
 	e.Host.Rootless, e.Host.UID = process.Rootless(), process.InvokingUID()
 	if e.Images, err = p.client(st, temp); err != nil {
@@ -59,6 +59,9 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	}
 	e.Images.System.ParallelCopies = conf.ImageParallelCopies
 	e.Images.SweepTemp()
+	if err := st.MendRestandings(); err != nil {
+		e.Warn("%v", err)
+	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	return work(e)
 }

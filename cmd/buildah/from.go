@@ -17,6 +17,7 @@ type fromFlags struct {
 	platform platformFlags
 	pull     pullFlags
 	creation creation
+	layers   layersFlags
 	format   string
 	cidFile  string
 	quiet    bool
@@ -41,6 +42,7 @@ func (p *program) fromCommand() *cli.Command {
 				f.options.DropOnBuild = !yes
 				return withoutPrefix(err)
 			}).shows("true"),
+			f.layers.option(p, "take the steps of the container from the cache where they are known"),
 			boolOption("quiet,q", &f.quiet, "show no progress"),
 			textOption("suffix", "TEXT", &f.options.Suffix, "end of a made-up name, instead of working-container").hide(),
 		}, f.pull.options(), f.platform.options(), f.registry.options(), f.registry.reading()[:1], f.creation.options()),
@@ -53,6 +55,7 @@ func (p *program) fromCommand() *cli.Command {
 
 func (p *program) from(c *cli.Context, e *builder.Engine, f *fromFlags) (err error) {
 	o := f.options
+	f.layers.settle(e)
 	if o.Format, err = parseFormat(f.format); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type runFlags struct {
 	options    builder.RunOptions
 	namespaces namespaceFlags
 	secrets    secretFlags
+	layers     layersFlags
 	terminal   bool
 	asked      struct{ terminal bool }
 }
@@ -30,7 +31,7 @@ func (p *program) runCommand() *cli.Command {
 			"The exit status is that of the command, or 125 when it could not be tried.",
 		Category:  containerGroup,
 		UsageText: "buildah run web -- apt-get install -y nginx\nbuildah run --isolation chroot --user www-data web id\nbuildah run --mount type=bind,src=/srv/src,dst=/src web make -C /src",
-		Flags:     asFlags(f.own(), f.namespaces.options(), f.secrets.options()),
+		Flags:     asFlags(f.own(p), f.namespaces.options(), f.secrets.options()),
 		Before:    takes(1, anyNumber),
 		Action: func(c *cli.Context) error {
 			argv := c.Args().Tail()
@@ -44,7 +45,8 @@ func (p *program) runCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return p.withContainer(c, c.Args().First(), func(_ *builder.Engine, b *builder.Builder) error {
+			return p.withContainer(c, c.Args().First(), func(e *builder.Engine, b *builder.Builder) error {
+				f.layers.settle(e)
 				err := b.Run(c.Context, argv, o)
 				if exit := (*builder.ExitError)(nil); errors.As(err, &exit) {
 					err = fmt.Errorf("while running runtime: %w", err)
@@ -58,7 +60,7 @@ func (p *program) runCommand() *cli.Command {
 	}
 }
 
-func (f *runFlags) own() []*option {
+func (f *runFlags) own(p *program) []*option {
 	o := &f.options
 	return []*option{
 		boolOption("add-history", &o.AddHistory, "add an entry to the history of the image"),
@@ -75,6 +77,7 @@ func (f *runFlags) own() []*option {
 			o.Isolation, err = builder.ParseIsolation(s)
 			return err
 		}).shows("as the container was made"),
+		f.layers.option(p, "take the result from the cache where it is known"),
 		arrayOption("mount", "type=TYPE,...", &o.Mounts.Mounts, "mount for this run: bind, cache, tmpfs, secret or ssh"),
 		boolOption("no-hostname", &o.NoHostname, "leave the container's /etc/hostname alone"),
 		boolOption("no-hosts", &o.NoHosts, "leave the container's /etc/hosts alone"),

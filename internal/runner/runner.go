@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -57,6 +58,9 @@ type Stdio struct {
 	// Terminal is the caller's terminal: it is raw while the process runs, and
 	// the process's terminal follows its size. nil if there is none.
 	Terminal *os.File
+	// Fed becomes true when something was read from In, if that is a file. nil if
+	// nobody asks.
+	Fed *atomic.Bool
 }
 
 // ExitError is the failure of a command that was run.

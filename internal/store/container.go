@@ -55,6 +55,9 @@ const raceTries = 6
 // ID that no other container has.
 func (s *Store) Container(nameOrID string) (Container, error) {
 	c, err := s.raw.Container(nameOrID)
+	if errors.Is(err, storage.ErrContainerUnknown) && s.awaitRestanding(nameOrID) {
+		c, err = s.raw.Container(nameOrID)
+	}
 	if err != nil {
 		return Container{}, fmt.Errorf("looking up container %q: %w", nameOrID, err)
 	}
@@ -143,7 +146,7 @@ func (s *Store) freeName(o NewContainer) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("listing containers: %w", err)
 	}
-	taken := make(map[string]string, len(list))
+	taken := s.namesInHands()
 	for i := range list {
 		for _, name := range list[i].Names {
 			taken[name] = list[i].ID

@@ -41,6 +41,19 @@ func (s *Store) LayerChain(top string) ([]Layer, error) {
 	return chain, nil
 }
 
+// BaseLayer is the layer that a container's own layer stands on, "" when there is none.
+func (s *Store) BaseLayer(containerID string) (string, error) {
+	c, err := s.raw.Container(containerID)
+	if err != nil {
+		return "", fmt.Errorf("looking up container %q: %w", containerID, err)
+	}
+	layer, err := s.raw.Layer(c.LayerID)
+	if err != nil {
+		return "", fmt.Errorf("looking up the layer of container %q: %w", containerID, err)
+	}
+	return layer.Parent, nil
+}
+
 // measure reads a layer whose size was not noted when it was made.
 func (s *Store) measure(id string) (int64, error) {
 	none := archive.Uncompressed

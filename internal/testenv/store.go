@@ -32,7 +32,24 @@ func Store(t testing.TB, driver string) *store.Store {
 	if driver == "overlay" {
 		NeedRoot(t)
 	}
-	root := t.TempDir()
+	return storeIn(t, driver, t.TempDir())
+}
+
+// MemoryStore is a temporary overlay store in memory, where the machine has a place for
+// it: for tests of many small steps, each of which would wait for the disk.
+func MemoryStore(t testing.TB) *store.Store {
+	t.Helper()
+	NeedRoot(t)
+	dir, err := os.MkdirTemp("/dev/shm", "buildah-test-")
+	if err != nil {
+		return Store(t, "overlay")
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return storeIn(t, "overlay", dir)
+}
+
+func storeIn(t testing.TB, driver, root string) *store.Store {
+	t.Helper()
 	s, err := store.Open(store.Options{
 		GraphRoot: root + "/root",
 		RunRoot:   root + "/run",

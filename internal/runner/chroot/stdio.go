@@ -129,7 +129,7 @@ func (r *streams) relay(s runner.Stdio) {
 	}
 	r.outputs = nil
 	if r.input != nil {
-		go r.feed(s.In, r.input) // may hang in a reader that is not a file
+		go r.feed(s, r.input) // may hang in a reader that is not a file
 		r.input = nil
 	}
 }
@@ -148,12 +148,15 @@ func (r *streams) drain(o output) {
 }
 
 // feed copies the caller's input to the command until one of them ends.
-func (r *streams) feed(from io.Reader, to *os.File) {
+func (r *streams) feed(s runner.Stdio, to *os.File) {
 	defer to.Close()
 	buf := make([]byte, 32<<10)
-	for r.readable(from) {
-		n, err := from.Read(buf)
+	for r.readable(s.In) {
+		n, err := s.In.Read(buf)
 		if n > 0 {
+			if s.Fed != nil {
+				s.Fed.Store(true)
+			}
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
 			}

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/projectatomic/buildah/internal/runner"
 )
 
 // feeder copies a job's input to the process and can be stopped while it waits.
@@ -18,7 +21,8 @@ type feeder struct {
 // At the end w is closed, or, where that would end more than the input, last is
 // written instead. A reader that is no file may keep its goroutine until its next
 // Read returns.
-func feed(in io.Reader, w *os.File, last []byte) *feeder {
+func feed(stdio runner.Stdio, w *os.File, last []byte) *feeder {
+	in := stdio.In
 	end := func() {
 		if last == nil {
 			_ = w.Close()
@@ -47,7 +51,7 @@ func feed(in io.Reader, w *os.File, last []byte) *feeder {
 	go func() {
 		defer close(f.done)
 		defer wait.Close()
-		if copyUntil(w, file, wait) {
+		if copyUntil(w, file, wait, stdio.Fed) {
 			end()
 		}
 	}()
@@ -55,7 +59,7 @@ func feed(in io.Reader, w *os.File, last []byte) *feeder {
 }
 
 // copyUntil copies until the input ends (true), or somebody closes the other end of wait.
-func copyUntil(w, in, wait *os.File) bool {
+func copyUntil(w, in, wait *os.File, fed *atomic.Bool) bool {
 	buf := make([]byte, 128<<10)
 	for {
 		ready, err := readable(in, wait)
@@ -64,6 +68,9 @@ func copyUntil(w, in, wait *os.File) bool {
 		}
 		n, err := in.Read(buf)
 		if n > 0 {
+			if fed != nil {
+				fed.Store(true)
+			}
 			if _, err := w.Write(buf[:n]); err != nil {
 				return true
 			}

@@ -104,21 +104,21 @@ func (s *streams) relay(w io.Writer, r *os.File) {
 func (s *streams) started() {
 	s.gate.open()
 	if s.terminal == nil {
-		s.feeder = feed(s.stdio.In, s.pipes.in, nil)
+		s.feeder = feed(s.stdio, s.pipes.in, nil)
 		return
 	}
 	master := s.terminal.master()
 	if master == nil {
 		return
 	}
-	in := s.stdio.In
-	if s.stdio.Terminal != nil {
+	stdio := s.stdio
+	if stdio.Terminal != nil {
 		s.terminal.takeOver()
-		if in == nil {
-			in = s.stdio.Terminal
+		if stdio.In == nil {
+			stdio.In = stdio.Terminal
 		}
 	}
-	s.feeder = feed(in, master, []byte{endOfTransmission})
+	s.feeder = feed(stdio, master, []byte{endOfTransmission})
 }
 
 // endOfTransmission is what ends the input of a terminal.
