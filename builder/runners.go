@@ -28,6 +28,9 @@ func (e *Engine) runner(ctx context.Context, x *execution) (runner.Runner, error
 		x.isolation = IsolationChroot
 		return chroot.New(), nil
 	case err != nil:
+		if ctx.Err() != nil {
+			return nil, err // nobody knows whether it would have started
+		}
 		return nil, &runner.StartError{Command: x.argv[0], Reason: err.Error()}
 	}
 	return e.runners.with(runtime, oci.Options{

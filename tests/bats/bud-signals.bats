@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Builds that are stopped from outside leave nothing behind: at once after SIGINT
-# and SIGTERM, after the next build when SIGKILL left no time for it.
+# Builds that are stopped from outside leave nothing behind: at once after SIGINT,
+# SIGTERM and SIGHUP, after the next build when SIGKILL left no time for it.
 load helpers
 
 # start WORD runs a build in the background until its output has the word; its
@@ -44,7 +44,7 @@ prepare() {
 stopped_build() {
   prepare
   local signal
-  for signal in INT TERM; do
+  for signal in INT TERM HUP; do
     start waiting --isolation "$1" --layers
     stop "$signal" 125
     gone "sleep $number"
@@ -64,6 +64,21 @@ stopped_build() {
 @test "bud signals: a RUN under OCI isolation" {
   command -v runc >/dev/null || command -v crun >/dev/null || skip "no OCI runtime is installed"
   stopped_build oci
+}
+
+@test "bud signals: a command that ignores them, and stages at the same time" {
+  prepare
+  printf 'FROM docker.io/library/busybox AS a\nRUN trap "" INT TERM HUP; echo waiting; sleep %s\nFROM docker.io/library/busybox AS b\nRUN trap "" INT TERM HUP; echo waiting; sleep %s\nFROM docker.io/library/busybox\nCOPY --from=a / /a\nCOPY --from=b / /b\n' \
+    "$number" "$number" >"$T/context/Dockerfile"
+  local isolation
+  for isolation in chroot oci; do
+    [ "$isolation" = chroot ] || command -v runc >/dev/null || continue
+    start waiting --isolation "$isolation" --jobs 2
+    stop TERM 125 || { cat "$T/log"; return 1; }
+    gone "sleep $number"
+    store_is_clean
+    is "$(ls "$T/tmp")" ""
+  done
 }
 
 @test "bud signals: COPY" {
