@@ -226,7 +226,7 @@ func (l *absentLayer) artifact() transfer.ArtifactLayer {
 func (e *Engine) recallRemote(st State, r Recalled, parsed imageconfig.Image) (State, bool, error) {
 	before, all := st.Image.OCI.RootFS.DiffIDs, parsed.OCI.RootFS.DiffIDs
 	added := r.Remote.Layers
-	if len(all) != len(before)+len(added) || !slices.Equal(all[:len(before)], before) {
+	if len(r.Remote.Manifest) == 0 || r.From.isRejected(r.Key) || len(all) != len(before)+len(added) || !slices.Equal(all[:len(before)], before) {
 		return st, false, nil
 	}
 	top, more := st.TopLayer, make([]absentLayer, len(added))

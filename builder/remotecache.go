@@ -70,7 +70,7 @@ func (e *Engine) OpenRemoteCache(ctx context.Context, o RemoteCacheOptions) (*Re
 // nowhere.
 func (c *RemoteCache) Find(ctx context.Context, key buildcache.Key) (e buildcache.Entry, place string) {
 	tag := key.Digest()
-	if c == nil || c.isRejected(tag) {
+	if c == nil || len(c.sources) == 0 || c.isRejected(tag) {
 		return e, ""
 	}
 	for _, p := range c.sources {
@@ -115,15 +115,22 @@ func find(ctx context.Context, repo *transfer.CacheRepo, key buildcache.Key, tag
 	return e, nil
 }
 
-// Reject makes a step unknown whose layers could not be had.
-func (c *RemoteCache) Reject(key string) {
+// Reject makes a step unknown whose layers cannot be had.
+func (c *RemoteCache) Reject(lost *LostLayerError) {
+	if c == nil {
+		return
+	}
+	c.engine.warn("%v: the build begins again without it", lost)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rejected[key] = true
-	delete(c.written, key)
+	c.rejected[lost.Key] = true
+	delete(c.written, lost.Key)
 }
 
 func (c *RemoteCache) isRejected(key string) bool {
+	if c == nil {
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rejected[key]

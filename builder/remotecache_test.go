@@ -134,7 +134,7 @@ func newTeam(t *testing.T) *team {
 	}
 	m.want = done.State
 	e := buildcache.Entry{Config: m.want.Config, MediaType: done.Manifest.MediaType}
-	if err := c.Push(Learnt{Key: m.key, Entry: e, Layers: 1, State: m.want, Anew: true}); err != nil {
+	if _, err := c.Push(Learnt{Key: m.key, Entry: e, Layers: 1, State: m.want, Anew: true}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Close(); err != nil {
@@ -292,7 +292,7 @@ func TestRemoteCacheIsNotWritten(t *testing.T) {
 		st := State{Image: m.want.Image.Clone(), Config: m.want.Config}
 		st.Image.OCI.RootFS.DiffIDs = nil
 		e := buildcache.Entry{Config: []byte("{}"), MediaType: imgspec.MediaTypeImageManifest, Virtual: true}
-		if err := c.Push(Learnt{Key: m.key, Entry: e, State: st, Anew: true}); err != nil {
+		if _, err := c.Push(Learnt{Key: m.key, Entry: e, State: st, Anew: true}); err != nil {
 			t.Fatal(err)
 		}
 		err = c.Close()

@@ -23,17 +23,13 @@ type Learnt struct {
 	Result bool
 }
 
-// Targets are the places that a step would be written to now.
-func (c *RemoteCache) Targets(key buildcache.Key, result bool) []string {
-	if c == nil || len(c.targets) == 0 {
-		return nil
-	}
+// wanting are the places that a step is to be written to.
+func (c *RemoteCache) wanting(tag string, result bool) (names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.written[key.Digest()] {
+	if c.written[tag] {
 		return nil
 	}
-	var names []string
 	for _, p := range c.targets {
 		if result || !p.Place().ResultOnly {
 			names = append(names, p.Place().String())
@@ -42,15 +38,16 @@ func (c *RemoteCache) Targets(key buildcache.Key, result bool) []string {
 	return names
 }
 
-// Push begins to write a step to all places. What goes wrong is told by Close.
-func (c *RemoteCache) Push(l Learnt) error {
+// Push begins to write a step to the places that it gives. What goes wrong is told by
+// Close.
+func (c *RemoteCache) Push(l Learnt) (places []string, err error) {
 	tag := l.Key.Digest()
-	if len(c.Targets(l.Key, l.Result)) == 0 || l.State.absent != nil {
-		return nil // what was fetched from elsewhere is not sent on
+	if places = c.wanting(tag, l.Result); len(places) == 0 || l.Layers > 0 && l.State.absent != nil {
+		return nil, nil // layers that are not here are at another place
 	}
 	a, err := c.artifact(l)
 	if err != nil {
-		return fmt.Errorf("writing the step %.12s to the cache: %w", tag, err)
+		return nil, fmt.Errorf("writing the step %.12s to the cache: %w", tag, err)
 	}
 	c.mu.Lock()
 	c.written[tag] = true
@@ -71,19 +68,23 @@ func (c *RemoteCache) Push(l Learnt) error {
 			}
 		})
 	}
-	return nil
+	return places, nil
 }
 
 // artifact is a step in the words of a place.
-func (c *RemoteCache) artifact(l Learnt) (transfer.Artifact, error) {
+func (c *RemoteCache) artifact(l Learnt) (a transfer.Artifact, err error) {
 	e := l.Entry
-	a := transfer.Artifact{Type: buildcache.ArtifactType, Created: e.Created}
+	a = transfer.Artifact{Type: buildcache.ArtifactType, Created: e.Created}
 	if a.Created.IsZero() {
 		a.Created = time.Now()
 	}
 	e.Remote = &buildcache.Remote{}
 	if !e.Virtual {
 		e.Remote.Manifest = l.State.Manifest
+	}
+	if l.Layers == 0 {
+		a.Text, err = buildcache.EncodeArtifact(l.Key, e)
+		return a, err
 	}
 	chain, err := c.engine.Store.LayerChain(l.State.TopLayer)
 	if err != nil {

@@ -18,7 +18,12 @@ import (
 // error that wraps a [*builder.ExitError]; whatever fails, no working container
 // is left behind.
 func Build(ctx context.Context, e *builder.Engine, o Options) (Result, error) {
-	return run(ctx, storeEngine{e}, o)
+	finish, err := o.openRemote(ctx, e)
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := run(ctx, storeEngine{e}, o)
+	return result, errors.Join(err, finish())
 }
 
 // run reads, plans and builds.
@@ -31,7 +36,7 @@ func run(ctx context.Context, e engine, o Options) (result Result, err error) {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, in.close()) }()
-	return in.build(ctx, e, o)
+	return in.untilFound(ctx, e, o)
 }
 
 // ready completes options, and finds mistakes in them before anything is fetched.

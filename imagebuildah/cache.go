@@ -24,6 +24,7 @@ type caching struct {
 	sources string            // digest of what the latest COPY or ADD took
 	files   *buildcache.Files // that this is of
 	steps   []buildcache.Step // that were taken or carried out
+	untold  string            // ID of an image that is told of once the cache has had its say
 }
 
 // caches tells whether steps are remembered.

@@ -13,6 +13,8 @@ import (
 // take takes a step from the cache, or carries it out and remembers what it came to.
 func (r *stageRun) take(ctx context.Context, in *instruction, last bool) (builder.Committed, error) {
 	r.caching.at++
+	defer r.tellUntold()
+	below := r.layers()
 	q, err := r.ask(ctx, in, last)
 	if err != nil {
 		return builder.Committed{}, r.fail(ctx, in, err)
@@ -23,14 +25,17 @@ func (r *stageRun) take(ctx context.Context, in *instruction, last bool) (builde
 		return done, r.fail(ctx, in, err)
 	}
 	if hit {
-		return done, nil
+		return done, r.share(&q, below, false)
 	}
 	r.explainMiss(ctx, in, &q, armed)
 	r.caching.sources, r.caching.files = "", nil
 	if done, err = r.carryOut(ctx, in, last); err != nil {
 		return done, err
 	}
-	return done, r.remembers(ctx, in, &q)
+	if err = r.remembers(ctx, in, &q); err != nil {
+		return done, err
+	}
+	return done, r.share(&q, below, true)
 }
 
 // reuse goes on from what a step has come to before.
@@ -43,6 +48,7 @@ func (r *stageRun) reuse(ctx context.Context, in *instruction, q *question, last
 		r.caching.missed = true
 		return done, false, err
 	}
+	q.entry = e
 	if h := r.ws.Image().OCI.History; len(h) > 0 {
 		r.pending, r.told = nil, append(r.told, h[len(h)-1])
 	}
@@ -57,7 +63,7 @@ func (r *stageRun) reuse(ctx context.Context, in *instruction, q *question, last
 		done, err = r.finalFromCache(ctx)
 		return done, true, err
 	}
-	r.out.Image(id)
+	r.tellImage(id)
 	return done, true, nil
 }
 
@@ -80,19 +86,25 @@ func (r *stageRun) recall(ctx context.Context, q *question, last bool) (e buildc
 
 func (r *stageRun) recallAs(ctx context.Context, q *question, key buildcache.Key, last bool) (e buildcache.Entry, recalled builder.Recalled, hit bool, err error) {
 	e, found := r.cache.Find(key)
-	switch {
-	case !found:
-		return e, recalled, false, nil
-	case r.o.Cache.TTL > 0 && e.OlderThan(r.o.Cache.TTL, time.Now()):
-		q.gone = "what is known of it is older than --cache-ttl allows"
-		return e, recalled, false, nil
+	if !found || r.expired(q, e) {
+		return r.learn(ctx, q, key, last)
 	}
-	recalled = builder.Recalled{Config: e.Config, MediaType: e.MediaType, Layer: e.Layer, Virtual: e.Virtual && !last}
+	recalled = r.recalled(e, key, last)
 	if hit, err = r.ws.Adopt(ctx, recalled); err == nil && !hit {
 		q.gone = "the image that it came to was removed"
 		r.cache.Drop(key)
+		return r.learn(ctx, q, key, last)
 	}
 	return e, recalled, hit, err
+}
+
+// expired tells whether a result is too old to be used.
+func (r *stageRun) expired(q *question, e buildcache.Entry) bool {
+	if r.o.Cache.TTL == 0 || !e.OlderThan(r.o.Cache.TTL, time.Now()) {
+		return false
+	}
+	q.gone = "what is known of it is older than --cache-ttl allows"
+	return true
 }
 
 // replay does what a step does besides its image: ARGs become visible. After a
@@ -152,6 +164,7 @@ func (r *stageRun) remembers(ctx context.Context, in *instruction, q *question) 
 	if r.virtual != nil {
 		e.Config, e.Virtual = r.virtual, true
 	}
+	q.entry = e
 	if q.fine != nil {
 		if err := r.cache.Keep(q.fine, e); err != nil {
 			return err

@@ -236,6 +236,12 @@ func (s *session) refresh(done builder.Committed) error {
 	return nil
 }
 
+// Fetch brings the image of the state into the store.
+func (s *session) Fetch(ctx context.Context) (err error) {
+	s.st, err = s.engine.Fetch(ctx, s.st)
+	return err
+}
+
 // Root lends the root file system.
 func (s *session) Root(ctx context.Context) (*copier.Root, func(), error) {
 	if s.b != nil {

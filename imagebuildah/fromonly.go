@@ -34,12 +34,15 @@ func (r *stageRun) nameState(ctx context.Context) (builder.Committed, error) {
 	if len(r.o.Tags) > 0 {
 		dest = r.o.Tags[0]
 	}
+	if err := r.ws.Fetch(ctx); err != nil {
+		return builder.Committed{}, err
+	}
 	r.out.Commit(dest)
 	names, err := r.engine.Name(ctx, st.ImageID, r.o.Tags, r.o.Commit)
 	if err != nil {
 		return builder.Committed{}, err
 	}
-	r.out.Image(st.ImageID)
+	r.tellImage(st.ImageID)
 	done := builder.Committed{ID: st.ImageID, Names: names, State: st}
 	done.Manifest.Digest = st.ImageDigest
 	return done, nil

@@ -39,9 +39,12 @@ type Options struct {
 	Base      builder.BaseOptions // how base images are found; its platform is the build's
 	Container builder.FromOptions
 	Run       builder.RunOptions
-	Fetch     builder.Fetch         // how ADD downloads
-	Scan      builder.ScanOptions   // of the image; the zero value is none
-	Commit    builder.CommitOptions // of the image; intermediate ones take over what is not about the result
+	Fetch     builder.Fetch              // how ADD downloads
+	Scan      builder.ScanOptions        // of the image; the zero value is none
+	Commit    builder.CommitOptions      // of the image; intermediate ones take over what is not about the result
+	Remote    builder.RemoteCacheOptions // of steps that several machines share, with Layers
+
+	remote *builder.RemoteCache // nil without
 }
 
 // Source is what is read.

@@ -2,8 +2,10 @@ package imagebuildah
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/events"
 )
 
@@ -14,10 +16,11 @@ func (b *build) position(s *stage) events.Position {
 
 // status is how something ended. What fails because all is stopped did not fail itself.
 func status(ctx context.Context, err error) events.Status {
+	var lost *builder.LostLayerError
 	switch {
 	case err == nil:
 		return events.Done
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.As(err, &lost): // after which the build begins again
 		return events.Stopped
 	}
 	return events.Failing

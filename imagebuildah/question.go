@@ -18,6 +18,9 @@ type question struct {
 	parts []filePart     // of the key
 	fine  buildcache.Key // the key that says what is in the files; nil if the other one does, or while it is not known
 	gone  string         // why an entry that was found was of no use
+
+	entry  buildcache.Entry // what the step has come to
+	learnt bool             // from another machine
 }
 
 // filePart is a part of a key that is about files.

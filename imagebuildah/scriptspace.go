@@ -46,6 +46,9 @@ func (w *scriptSpace) Preview(builder.CommitOptions) (string, []byte, error) { r
 // Adopt is for those that have a cache.
 func (w *scriptSpace) Adopt(context.Context, builder.Recalled) (bool, error) { return false, nil }
 
+// Fetch has nothing to do: scripts are written of what is there.
+func (w *scriptSpace) Fetch(context.Context) error { return nil }
+
 // Keep has nothing to do: no command is carried out that could fail.
 func (w *scriptSpace) Keep(string) (string, error) { return "", nil }
 

@@ -313,7 +313,7 @@ func (r *stageRun) preview() (err error) {
 	o.Pending = r.pending
 	var id string
 	if id, r.virtual, err = r.ws.Preview(o); err == nil {
-		r.out.Image(id)
+		r.tellImage(id)
 	}
 	return err
 }
@@ -364,6 +364,6 @@ func (r *stageRun) commit(ctx context.Context, dest string, entry builder.Histor
 	if done.Written > 0 {
 		r.layer = done.Written
 	}
-	r.out.Image(done.ID)
+	r.tellImage(done.ID)
 	return done, nil
 }

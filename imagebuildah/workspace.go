@@ -42,6 +42,8 @@ type workspace interface {
 	Scan(ctx context.Context, o builder.ScanOptions) (files []builder.AddFile, done func() error, err error)
 	// State is the image as it was last committed.
 	State() builder.State
+	// Fetch brings the image of State into the store, where it is not there yet.
+	Fetch(ctx context.Context) error
 	// Root lends the root file system for reading; the caller calls done.
 	Root(ctx context.Context) (root *copier.Root, done func(), err error)
 	// Keep leaves the working container, if there is one, to the user and gives its

@@ -33,7 +33,7 @@ func (p *program) buildCommand() *cli.Command {
 		Flags: asFlags(f.source.options(), f.lint.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(), f.progress.options(),
 			f.script.options(),
-			f.caching.options(p), f.reuse.options(), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
+			f.caching.options(p), f.reuse.options(), f.sharing.options(), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.secrets.options(), f.jobs.options(),
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
@@ -265,6 +265,7 @@ func (f *buildFlags) settleCommit(p *program, e *builder.Engine, o *imagebuildah
 	}
 	cm.Push = f.push.settle(e.Config)
 	cm.Push.Registry = o.Base.Registry
+	f.sharing.settle(o)
 	return nil
 }
 

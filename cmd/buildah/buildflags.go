@@ -21,6 +21,7 @@ type buildFlags struct {
 	overrides overrideFlags
 	caching   cacheFlags
 	reuse     reuseFlags
+	sharing   sharingFlags
 	metadata  builder.Metadata
 	registry  registryFlags
 	pull      pullFlags
@@ -179,9 +180,5 @@ func (f *runningFlags) options() []*option {
 
 // refusedOfBuild are the flags whose machinery this version lacks.
 func refusedOfBuild() []refusal {
-	list := []refusal{
-		{name: "cache-from", word: "REPOSITORY", instead: "leave it out; nothing is looked up"},
-		{name: "cache-to", word: "REPOSITORY", instead: "leave it out; push the image itself"},
-	}
-	return append(list, refusedOfWorkload())
+	return []refusal{refusedOfWorkload()}
 }
