@@ -70,6 +70,7 @@ type Added struct {
 	Digest string // hexadecimal sha256 of the content; "" when nothing was copied
 	// Sources is the same of the sources that are files, see [AddOptions.SourceDigest].
 	Sources string
+	Remote  []Fetched // sources that have addresses, in their order
 	Files   int
 	Bytes   int64
 }
@@ -140,14 +141,15 @@ func verbOf(o AddOptions) string {
 // adding is one call of Add under way.
 type adding struct {
 	*Builder
-	root  *copier.Root
-	dest  string
-	o     AddOptions
-	many  bool // more than one source: the destination is a directory
-	owner *copier.Owner
-	mode  *copier.ModeChange
-	items []copier.Result
-	found string // digest of the local sources
+	root   *copier.Root
+	dest   string
+	o      AddOptions
+	many   bool // more than one source: the destination is a directory
+	owner  *copier.Owner
+	mode   *copier.ModeChange
+	items  []copier.Result
+	found  string // digest of the local sources
+	remote []Fetched
 }
 
 // prepare resolves the ownership with the container's own passwd and group.
@@ -210,7 +212,7 @@ func (a *adding) all(ctx context.Context, sources []string) (Added, error) {
 		}
 	}
 	added := combine(a.items)
-	added.Sources = a.found
+	added.Sources, added.Remote = a.found, a.remote
 	return added, nil
 }
 

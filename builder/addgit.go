@@ -34,6 +34,7 @@ func (a *adding) repository(ctx context.Context, source string) (err error) {
 	}
 	result.Kind = "" // as of every download
 	a.items = append(a.items, result)
+	a.remote = append(a.remote, Fetched{Identity: clone.Commit})
 	return nil
 }
 

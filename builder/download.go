@@ -25,12 +25,27 @@ type Fetch struct {
 	Registry Registry      // CertDir and TLSVerify are used
 	Retries  int           // after the first failure
 	Delay    time.Duration // between them; 0 means 1 s, 2 s, 4 s, ...
+	// Ready has sources, by their addresses, that were downloaded before.
+	Ready map[string]*contexts.Download
+}
+
+// Fetched is what a source was that had an address.
+type Fetched struct {
+	Identity string // what the server says of it, see [contexts.Identity]; the ID of the commit of a repository
+	Digest   string // hexadecimal sha256 of a download
+	Modified string // what the server says of that, which becomes the time of the file
+}
+
+// fetched notes what a download was.
+func (a *adding) fetched(r response, digest string) {
+	a.remote = append(a.remote, Fetched{Identity: r.identity, Digest: digest, Modified: r.Header.Get("Last-Modified")})
 }
 
 // response is the answer to a request for a source.
 type response struct {
 	*http.Response
 	url      *url.URL
+	identity string
 	modified time.Time // the beginning of time if the server does not say
 }
 
@@ -39,11 +54,7 @@ func (a *adding) request(ctx context.Context, source string) (r response, err er
 	if r.url, err = url.Parse(source); err != nil {
 		return r, badURL(source, err)
 	}
-	h, err := a.o.Fetch.HTTP(a.engine.warn)
-	if err != nil {
-		return r, fmt.Errorf("getting %q: %w", r.url.Redacted(), err)
-	}
-	if r.Response, err = h.Get(ctx, r.url); err != nil { //nolint:bodyclose // the caller does
+	if r.Response, r.identity, err = a.answer(ctx, source, r.url); err != nil { //nolint:bodyclose // the caller does
 		return r, err
 	}
 	r.modified = time.Unix(0, 0)
@@ -54,6 +65,26 @@ func (a *adding) request(ctx context.Context, source string) (r response, err er
 		}
 	}
 	return r, nil
+}
+
+// answer gives what is at an address, from where it was downloaded to before or anew.
+func (a *adding) answer(ctx context.Context, source string, u *url.URL) (*http.Response, string, error) {
+	if d := a.o.Fetch.Ready[source]; d != nil {
+		f, err := os.Open(d.Path)
+		if err != nil {
+			return nil, "", fmt.Errorf("getting %q: %w", u.Redacted(), err)
+		}
+		return &http.Response{Header: d.Header, Body: f}, d.Identity, nil
+	}
+	h, err := a.o.Fetch.HTTP(a.engine.warn)
+	if err != nil {
+		return nil, "", fmt.Errorf("getting %q: %w", u.Redacted(), err)
+	}
+	r, err := h.Get(ctx, u)
+	if err != nil {
+		return nil, "", err
+	}
+	return r, contexts.Identity(r), nil
 }
 
 // name is the name of the file in a directory.
@@ -90,7 +121,11 @@ func (a *adding) download(ctx context.Context, source string) error {
 	file := copier.StreamFile{Name: r.name(), Mode: 0o600, ModTime: r.modified, Workdir: a.workdir()}
 	// The file only appears under its name once the whole body has been checked.
 	file.Content, file.Verify = r.verifier(a.o.Checksum)
-	return a.stream(ctx, file)
+	if err := a.stream(ctx, file); err != nil {
+		return err
+	}
+	a.fetched(r, a.items[len(a.items)-1].Digest)
+	return nil
 }
 
 // unpack fetches one URL, and unpacks it if it is an archive. Nothing of one that
@@ -126,6 +161,7 @@ func (a *adding) unpack(ctx context.Context, source string) (err error) {
 	}
 	result.Kind, result.Digest = "", fetched.Digest
 	a.items = append(a.items, result)
+	a.fetched(r, fetched.Digest)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/copier"
 	"github.com/projectatomic/buildah/internal/buildcache"
+	"github.com/projectatomic/buildah/internal/contexts"
 )
 
 // cacheVersion is a part of every key. It is raised when a step comes to mean
@@ -23,8 +24,12 @@ type caching struct {
 	at      int               // number of the step, from 1
 	sources string            // digest of what the latest COPY or ADD took
 	files   *buildcache.Files // that this is of
-	steps   []buildcache.Step // that were taken or carried out
-	untold  string            // ID of an image that is told of once the cache has had its say
+	remote  []builder.Fetched // what it took from addresses
+	// What was downloaded to be looked up, by addresses.
+	ready map[string]*contexts.Download
+	steps []buildcache.Step // that were taken or carried out
+	// ID of an image that is told of once the cache has had its say.
+	untold string
 }
 
 // caches tells whether steps are remembered.

@@ -15,11 +15,8 @@ import (
 	"github.com/projectatomic/buildah/internal/mountflag"
 )
 
-// Why files are not what is known of them.
-const (
-	whyWritten = "it reads the context, which a RUN before it has written to"
-	whyAddress = "it takes what is at an address, and that is known only when it was fetched"
-)
+// whyWritten is why files of the context are not what is known of them.
+const whyWritten = "it reads the context, which a RUN before it has written to"
 
 // copyKey adds what files a COPY or an ADD takes. While nothing is looked up, that
 // is left to be said once they were copied.
@@ -27,19 +24,19 @@ func (r *stageRun) copyKey(ctx context.Context, q question, x copying) (question
 	if err := x.check(); err != nil {
 		return q, err
 	}
-	for _, s := range x.words.SourcePaths {
-		if (contexts.IsURL(s) || contexts.IsGit(s)) && x.o.Checksum == "" {
-			return never(whyAddress)
-		}
-	}
 	if x.from == "" && r.contextRoot() != r.context {
 		return never(whyWritten)
 	}
+	if why := r.addressKey(ctx, &q, x); why != "" {
+		return never(why)
+	}
 	x.o.Extract = x.in.verb() == "ADD"
 	x.o.Selection.AllowEmptyGlob = len(x.words.SourcePaths) > 1
-	part := filePart{name: sourcesPart, copied: true, digest: func(ctx context.Context, list *buildcache.Files) (string, error) {
-		return r.sourceDigest(ctx, x, list)
-	}}
+	part := filePart{
+		name:   sourcesPart,
+		digest: func(ctx context.Context, list *buildcache.Files) (string, error) { return r.sourceDigest(ctx, x, list) },
+		came:   func() (string, string, bool) { return r.caching.sources, "", true },
+	}
 	if x.from != "" {
 		n, named := r.plan.lookup(x.from, r.stage.index)
 		if !named || n.Kind != contexts.Directory {
@@ -53,8 +50,7 @@ func (r *stageRun) copyKey(ctx context.Context, q question, x copying) (question
 	} else {
 		q.key.Add("ignored", strings.Join(r.ignored, "\n"))
 	}
-	q.key.Add(sourcesPart, "")
-	q.parts = append(q.parts, part)
+	q.add("", part)
 	if !r.armed() {
 		return q, nil
 	}
@@ -67,18 +63,22 @@ func (r *stageRun) copyKey(ctx context.Context, q question, x copying) (question
 	return q, nil
 }
 
-// copyFromKey adds files of a stage or an image.
+// copyFromKey adds files of a stage, an image, or a context that is fetched.
 func (r *stageRun) copyFromKey(ctx context.Context, q question, from string, part filePart) (question, error) {
-	value, why, err := r.filesOf(ctx, from)
+	part.name = "from"
+	if n, named := r.plan.lookup(from, r.stage.index); named && n.Kind == contexts.Remote {
+		if why := r.remoteKey(ctx, &q, n, part); why != "" {
+			return never(why)
+		}
+		return q, nil
+	}
+	value, err := r.filesOf(ctx, from)
 	if err != nil {
 		return q, fmt.Errorf("COPY --from=%s: %w", from, err)
 	}
-	if why != "" {
-		return never(why)
-	}
-	q.key.Add("from", value)
-	part.name, part.vague = "from", true
-	q.parts = append(q.parts, part)
+	part.vague = true
+	part.came = func() (string, string, bool) { return value, r.caching.sources, true }
+	q.add(value, part)
 	return q, nil
 }
 
@@ -144,17 +144,19 @@ func (r *stageRun) mountKey(ctx context.Context, q *question, m mount) (why stri
 		if err != nil {
 			return "what it mounts cannot be read", nil //nolint:nilerr // mounting says what is wrong
 		}
-		q.key.Add(name, found)
-		q.parts = append(q.parts, part)
+		q.add(found, part)
 		return "", nil
 	}
-	value, why, err := r.filesOf(ctx, m.From)
+	if named && n.Kind == contexts.Remote {
+		return r.remoteKey(ctx, q, n, part), nil
+	}
+	value, err := r.filesOf(ctx, m.From)
 	q.key.Add(name, value)
 	// A whole stage is hardly ever the same again, and may be large.
 	if part.vague = path.Clean("/"+m.Source) != "/"; part.vague {
 		q.parts = append(q.parts, part)
 	}
-	return why, err
+	return "", err
 }
 
 // mountDigest gives the digest of what a bind mount shows.
@@ -177,14 +179,11 @@ func (r *stageRun) mountDigest(ctx context.Context, m mount, list *buildcache.Fi
 	return o.SourceDigest(ctx, []string{source}, r.sumsOf(m.From, root))
 }
 
-// filesOf tells the files of a stage or image from all others. A reason is why it cannot.
-func (r *stageRun) filesOf(ctx context.Context, name string) (value, why string, err error) {
-	n, named := r.plan.lookup(name, r.stage.index)
-	if named && n.Kind != contexts.Image {
-		return "", whyAddress, nil
-	}
+// filesOf tells the files of a stage or image from all others.
+func (r *stageRun) filesOf(ctx context.Context, name string) (string, error) {
 	var st builder.State
-	if named {
+	var err error
+	if n, named := r.plan.lookup(name, r.stage.index); named {
 		st, err = r.namedState(ctx, n, r.o.Base)
 	} else {
 		var ws workspace
@@ -193,7 +192,7 @@ func (r *stageRun) filesOf(ctx context.Context, name string) (value, why string,
 		}
 	}
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	return "layers " + digest.FromString(jsonText(st.Image.OCI.RootFS.DiffIDs)).Encoded(), "", nil
+	return "layers " + digest.FromString(jsonText(st.Image.OCI.RootFS.DiffIDs)).Encoded(), nil
 }

@@ -28,7 +28,7 @@ func (r *stageRun) take(ctx context.Context, in *instruction, last bool) (builde
 		return done, r.share(&q, below, false)
 	}
 	r.explainMiss(ctx, in, &q, armed)
-	r.caching.sources, r.caching.files = "", nil
+	r.caching.sources, r.caching.files, r.caching.remote = "", nil, nil
 	if done, err = r.carryOut(ctx, in, last); err != nil {
 		return done, err
 	}
@@ -72,13 +72,16 @@ func (r *stageRun) recall(ctx context.Context, q *question, last bool) (e buildc
 	if q.key == nil {
 		return e, recalled, false, nil
 	}
-	if e, recalled, hit, err = r.recallAs(ctx, q, q.key, last); hit || err != nil || !q.vague() {
-		return e, recalled, hit, err
+	blind := q.blind()
+	if !blind {
+		if e, recalled, hit, err = r.recallAs(ctx, q, q.key, last); hit || err != nil || !q.vague() {
+			return e, recalled, hit, err
+		}
 	}
 	if !q.sharpen(ctx) {
 		return e, recalled, false, nil
 	}
-	if e, recalled, hit, err = r.recallAs(ctx, q, q.fine, last); hit && err == nil {
+	if e, recalled, hit, err = r.recallAs(ctx, q, q.fine, last); hit && err == nil && !blind {
 		err = r.cache.Keep(q.key, e)
 	}
 	return e, recalled, hit, err
@@ -159,6 +162,9 @@ func (r *stageRun) remembers(ctx context.Context, in *instruction, q *question) 
 		return err
 	}
 	r.noteStep(in, q)
+	if q.key == nil {
+		return nil
+	}
 	st := r.ws.State()
 	e := buildcache.Entry{Config: st.Config, MediaType: r.o.Commit.Format.OrDefault().MediaType(), Layer: st.TopLayer}
 	if r.virtual != nil {
@@ -170,8 +176,10 @@ func (r *stageRun) remembers(ctx context.Context, in *instruction, q *question) 
 			return err
 		}
 	}
-	if err := r.cache.Keep(q.key, e); err != nil {
-		return err
+	if !q.blind() {
+		if err := r.cache.Keep(q.key, e); err != nil {
+			return err
+		}
 	}
 	return r.keepLists(ctx, q)
 }

@@ -87,6 +87,7 @@ func (r *stageRun) copy(ctx context.Context, x copying, last bool) (string, erro
 		})
 	}
 	x.o.Fetch = r.o.Fetch
+	x.o.Fetch.Ready = r.caching.ready
 	x.o.Link = x.o.Link && r.o.Layers && !r.ws.Changed()
 	r.observe(&x)
 	// One pattern may match nothing as long as others do.
@@ -95,7 +96,7 @@ func (r *stageRun) copy(ctx context.Context, x copying, last bool) (string, erro
 	if err != nil {
 		return "", err
 	}
-	r.caching.sources = added.Sources
+	r.caching.sources, r.caching.remote = added.Sources, added.Remote
 	if added.Digest == "" && len(x.words.SourcePaths) > 1 {
 		return "", fmt.Errorf("globs %q matched nothing", x.words.SourcePaths)
 	}

@@ -143,10 +143,14 @@ func (r *stageRun) compare(ctx context.Context, in *instruction, q *question, e 
 		e.Before, e.Now = earlierSteps(entry.Config, r)
 		e.Reason = changeOf("the steps before it are others", "", e.Before, e.Now)
 	default:
+		what := cmp.Or(partTexts[e.Part], e.Part+" is another")
 		var at string
-		at, e.Before, e.Now = narrow(before.Value, after.Value)
+		at, e.Before, e.Now = narrow(strings.TrimPrefix(before.Value, contentPrefix), strings.TrimPrefix(after.Value, contentPrefix))
+		if strings.HasPrefix(e.Part, addressPrefix) {
+			what = "what is at its address is another"
+		}
 		at = strings.TrimPrefix(at, "annotations.org.opencontainers.image.base.")
-		e.Reason = changeOf(cmp.Or(partTexts[e.Part], e.Part+" is another"), at, e.Before, e.Now)
+		e.Reason = changeOf(what, at, e.Before, e.Now)
 	}
 }
 
@@ -193,7 +197,7 @@ func marked(text string) string {
 // files, or that they are not known.
 func (r *stageRun) compareFiles(ctx context.Context, q *question, e *Explanation) bool {
 	at := slices.IndexFunc(q.parts, func(p filePart) bool { return p.name == e.Part })
-	if at < 0 {
+	if at < 0 || strings.HasPrefix(e.Part, addressPrefix) {
 		return false
 	}
 	e.Reason = "the files that it takes are others"

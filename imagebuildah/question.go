@@ -25,11 +25,14 @@ type question struct {
 
 // filePart is a part of a key that is about files.
 type filePart struct {
-	name   string
-	vague  bool // its value says where they are from
-	copied bool // copying them tells what is in them
+	name  string
+	vague bool // its value says where they are from; "" means that this is not known
 	// digest reads them; the list may be nil.
 	digest func(context.Context, *buildcache.Files) (string, error)
+	// came gives the value, and of a vague part what is in the files, as they were when
+	// the step was carried out; false means that it is not known. nil leaves the value,
+	// and reads them.
+	came func() (value, content string, ok bool)
 }
 
 // contentValue is a vague part that says what is in the files.
@@ -39,6 +42,12 @@ const contentPrefix = "files "
 
 // never says why the result of a step cannot be used again.
 func never(why string) (question, error) { return question{why: why}, nil }
+
+// add adds a part about files.
+func (q *question) add(value string, p filePart) {
+	q.key.Add(p.name, value)
+	q.parts = append(q.parts, p)
+}
 
 // vague tells whether the key says of some files only where they are from.
 func (q *question) vague() bool {
@@ -71,32 +80,46 @@ func (q *question) best() buildcache.Key {
 	return q.key
 }
 
+// blind tells whether nothing is known of where some of the files are from.
+func (q *question) blind() bool {
+	return slices.ContainsFunc(q.parts, func(p filePart) bool { return p.vague && q.key.Get(p.name) == "" })
+}
+
 // completeKey fills in what is only known once the step was carried out: of the files
-// that were copied, what they really were.
+// that were taken, what they really were.
 func (r *stageRun) completeKey(ctx context.Context, q *question) error {
-	q.key.Set(sourcesPart, r.caching.sources)
-	if !q.vague() {
-		return nil
-	}
-	fine := slices.Clone(q.key)
+	contents := map[string]string{}
 	for _, p := range q.parts {
 		switch {
-		case !p.vague:
-		case p.copied:
-			fine.Set(p.name, contentValue(r.caching.sources))
-		default:
+		case p.came != nil:
+			value, content, ok := p.came()
+			if !ok {
+				q.key = nil
+				return nil
+			}
+			q.key.Set(p.name, value)
+			contents[p.name] = content
+		case p.vague:
 			list := &buildcache.Files{}
 			found, err := p.digest(ctx, list)
 			if err != nil {
 				return err
 			}
-			fine.Set(p.name, contentValue(found))
+			contents[p.name] = found
 			if err := r.cache.KeepFiles(found, list); err != nil {
 				return err
 			}
 		}
 	}
-	q.fine = fine
+	if !q.vague() {
+		return nil
+	}
+	q.fine = slices.Clone(q.key)
+	for _, p := range q.parts {
+		if p.vague {
+			q.fine.Set(p.name, contentValue(contents[p.name]))
+		}
+	}
 	return nil
 }
 
@@ -108,15 +131,15 @@ func (r *stageRun) keepLists(ctx context.Context, q *question) error {
 		}
 	}
 	for _, p := range q.parts {
-		at := slices.IndexFunc(q.key, func(x buildcache.Part) bool { return x.Name == p.name })
-		if p.vague || p.copied || at < 0 || r.cache.HasFiles(q.key[at].Value) {
+		value := q.key.Get(p.name)
+		if p.vague || p.came != nil || r.cache.HasFiles(value) {
 			continue
 		}
 		list := &buildcache.Files{}
-		if found, err := p.digest(ctx, list); err != nil || found != q.key[at].Value {
+		if found, err := p.digest(ctx, list); err != nil || found != value {
 			continue // they are being changed
 		}
-		if err := r.cache.KeepFiles(q.key[at].Value, list); err != nil {
+		if err := r.cache.KeepFiles(value, list); err != nil {
 			return err
 		}
 	}

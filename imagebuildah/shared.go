@@ -40,6 +40,19 @@ func (s *shared[K, V]) get(name K, build func() (V, error)) (V, error) {
 	return value, err
 }
 
+// peek gives the thing of that name if it was made.
+func (s *shared[K, V]) peek(name K) (value V, ok bool) {
+	s.mu.Lock()
+	one := s.all[name]
+	s.mu.Unlock()
+	if one == nil {
+		return value, false
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	return one.value, one.there
+}
+
 // list gives all that were made. Nobody may be making any.
 func (s *shared[K, V]) list() []V {
 	s.mu.Lock()

@@ -39,6 +39,16 @@ func (k Key) Set(name, value string) {
 	}
 }
 
+// Get gives the value of a part, "" of one that is not there.
+func (k Key) Get(name string) string {
+	for _, part := range k {
+		if part.Name == name {
+			return part.Value
+		}
+	}
+	return ""
+}
+
 // Sums are the parts without their values.
 func (k Key) Sums() []PartSum {
 	sums := make([]PartSum, len(k))

@@ -19,7 +19,11 @@ type Context struct {
 	Dir string // absolute, without links
 	// File is the Dockerfile that the argument itself named or was; "" when it is
 	// to be looked for.
-	File   string
+	File string
+	// What is known of a context that was fetched: the ID of the commit, or what the
+	// server said of it, see [Identity].
+	Commit, Identity string
+
 	temp   string
 	single string // the name of what is fetched and no archive; "" means it is a Dockerfile
 }

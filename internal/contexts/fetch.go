@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"path"
 	"strings"
@@ -15,12 +16,13 @@ const fetchLimit = 64 << 30
 
 // fromURL downloads an archive or a Dockerfile.
 func (c *Context) fromURL(ctx context.Context, o Options, source string) error {
-	body, err := o.get(ctx, source)
+	response, err := o.get(ctx, source)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	return c.fromReader(ctx, io.LimitReader(body, fetchLimit), redacted(source))
+	defer response.Body.Close()
+	c.Identity = Identity(response)
+	return c.fromReader(ctx, io.LimitReader(response.Body, fetchLimit), redacted(source))
 }
 
 // fromGitHub is the short form for the main branch of a repository there.
@@ -33,7 +35,7 @@ func (c *Context) fromGitHub(ctx context.Context, o Options, arg string) error {
 }
 
 // get asks for a URL; the caller closes the body.
-func (o Options) get(ctx context.Context, source string) (io.ReadCloser, error) {
+func (o Options) get(ctx context.Context, source string) (*http.Response, error) {
 	u, err := url.Parse(source)
 	if err != nil {
 		return nil, fmt.Errorf("getting %q: it is not a URL", redacted(source))
@@ -46,5 +48,5 @@ func (o Options) get(ctx context.Context, source string) (io.ReadCloser, error) 
 		err := fmt.Errorf("getting %q: no contents in %q", redacted(source), redacted(source))
 		return nil, errors.Join(err, response.Body.Close())
 	}
-	return response.Body, nil
+	return response, nil
 }

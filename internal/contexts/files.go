@@ -86,12 +86,12 @@ func (c *Context) named(ctx context.Context, root *copier.Root, name string, o O
 		return readStream(o.Stdin, name, "-")
 	}
 	if IsURL(name) {
-		body, err := o.get(ctx, name)
+		response, err := o.get(ctx, name)
 		if err != nil {
 			return File{}, err
 		}
-		defer body.Close()
-		return readStream(body, name, redacted(name))
+		defer response.Body.Close()
+		return readStream(response.Body, name, redacted(name))
 	}
 	f, err := readHost(name, o.Cwd)
 	if !errors.Is(err, fs.ErrNotExist) || strings.HasPrefix(name, c.Dir) {

@@ -30,7 +30,11 @@ func (c *Context) fromGit(ctx context.Context, g GitURL) error {
 		return fmt.Errorf("fetching %q: git is needed for it and not installed: install git, or clone the repository and use its directory", redacted(g.Remote))
 	}
 	w := &worktree{dir: c.Dir, url: g}
-	if err := w.fetch(ctx); err != nil {
+	err := w.fetch(ctx)
+	if err == nil {
+		c.Commit, err = w.commit(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	if err := w.finish(ctx); err != nil {

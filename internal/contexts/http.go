@@ -24,12 +24,8 @@ type HTTP struct {
 // Get asks for u until it answers or the retries are used up. The caller closes
 // the body. Errors never show a password.
 func (h HTTP) Get(ctx context.Context, u *url.URL) (*http.Response, error) {
-	client := h.Client
-	if client == nil {
-		client = http.DefaultClient
-	}
 	for try := 0; ; try++ {
-		response, err := getOnce(ctx, client, u)
+		response, err := once(ctx, h.client(), http.MethodGet, u)
 		if err == nil {
 			return response, nil
 		}
@@ -63,8 +59,15 @@ type statusError int
 
 func (s statusError) Error() string { return fmt.Sprintf("invalid response status %d", int(s)) }
 
-func getOnce(ctx context.Context, client *http.Client, u *url.URL) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+func (h HTTP) client() *http.Client {
+	if h.Client == nil {
+		return http.DefaultClient
+	}
+	return h.Client
+}
+
+func once(ctx context.Context, client *http.Client, method string, u *url.URL) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
