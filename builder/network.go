@@ -68,7 +68,7 @@ func (x *execution) beginNetwork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := network.Request{Choice: choice, Container: network.Container{Name: x.Name(), Hostname: x.chooseHostname()}, IDs: ids}
+	r := network.Request{Choice: choice, Container: x.Name(), IDs: ids}
 	c := &connecting{done: make(chan struct{}), asItWas: true}
 	x.connecting = c
 	go func() {

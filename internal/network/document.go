@@ -71,42 +71,28 @@ func (v version) supports(networks []Definition) error {
 	return nil
 }
 
-// Container is who a namespace is for, as name servers and logs call it.
-type Container struct {
-	Name     string
-	Hostname string
-}
-
 // attachment is a container's part in one network.
 type attachment struct {
 	Name      string       `json:"name,omitempty"` // where attachments are a list
 	Interface string       `json:"interface_name"`
 	IPs       []netip.Addr `json:"static_ips,omitempty"`
-	Aliases   []string     `json:"aliases,omitempty"`
 }
 
 // document is what netavark reads.
 type document struct {
 	ID       string                `json:"container_id"`
 	Name     string                `json:"container_name"`
-	Hostname string                `json:"container_hostname,omitempty"`
 	Networks any                   `json:"networks"`
 	Info     map[string]Definition `json:"network_info"`
 }
 
 // compose makes the document for a version. From 2.0 on the networks are a list,
 // which keeps their order: before, it is by name that the default route is found.
-func compose(v version, id string, c Container, networks []Definition, ips map[string][]netip.Addr) ([]byte, error) {
-	d := document{ID: id, Name: c.Name, Info: map[string]Definition{}}
-	if v.atLeast(1, 14) {
-		d.Hostname = c.Hostname
-	}
+func compose(v version, id, container string, networks []Definition, ips map[string][]netip.Addr) ([]byte, error) {
+	d := document{ID: id, Name: container, Info: map[string]Definition{}}
 	byName, list := map[string]attachment{}, []attachment{}
 	for i, n := range networks {
 		a := attachment{Interface: "eth" + strconv.Itoa(i), IPs: ips[n.Name]}
-		if n.DNS && c.Hostname != "" && c.Hostname != c.Name {
-			a.Aliases = []string{c.Hostname}
-		}
 		byName[n.Name] = a
 		a.Name = n.Name
 		list = append(list, a)

@@ -38,7 +38,7 @@ func TestDocument(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := compose(v, "c0ffee0000000001", Container{Name: "buildah-work", Hostname: "work"}, twoNetworks(t), ips)
+		data, err := compose(v, "c0ffee0000000001", "buildah-work", twoNetworks(t), ips)
 		if err != nil {
 			t.Fatal(err)
 		}

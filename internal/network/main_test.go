@@ -93,7 +93,7 @@ func (m *machine) tryGet(n *Manager, word string) (*Namespace, error) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return n.Get(m.t.Context(), Request{Choice: choice, Container: Container{Name: "work", Hostname: "host"}})
+	return n.Get(m.t.Context(), Request{Choice: choice, Container: "work"})
 }
 
 // keepers counts the directories of keepers.

@@ -50,7 +50,7 @@ func NewManager(c Config) *Manager { return &Manager{conf: c} }
 // Request is who needs a namespace, and of which kind.
 type Request struct {
 	Choice    Choice
-	Container Container
+	Container string // its name; not its host name, which an image may choose
 	IDs       IDMaps
 }
 

@@ -21,7 +21,7 @@ type netavarkPlan struct {
 	Locks     []string        `json:"locks"`    // what other programs hold while they change networks
 	Plugins   []string        `json:"plugins,omitempty"`
 	Env       []string        `json:"env"`
-	Container Container       `json:"container"`
+	Container string          `json:"container"` // its name, by which name servers know it
 	Networks  []Definition    `json:"networks"`
 	Document  json.RawMessage `json:"document,omitempty"` // what netavark was given, once it was
 }

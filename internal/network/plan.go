@@ -53,7 +53,7 @@ func (p plan) key() string {
 		like := *n
 		like.Document = nil
 		if p.anonymous() {
-			like.Container = Container{}
+			like.Container = ""
 		}
 		p.Netavark = &like
 	}

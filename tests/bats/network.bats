@@ -94,7 +94,8 @@ setup() {
   done
   with_conf '[network]' "network_config_dir = \"$T/networks\""
   # A server in one container is found by its name in another.
-  buildah run --network net1,net2 --hostname server "$ctr" sh -c 'ip -o -4 addr; echo up >&2; nc -l -p 8125 </etc/passwd' 3>&- &
+  buildah from --name server docker.io/library/busybox
+  buildah run --network net1,net2 server sh -c 'ip -o -4 addr; echo up >&2; nc -l -p 8125 </etc/passwd' 3>&- &
   local server=$!
   for n in $(seq 100); do [ -s "$T/stderr" ] && break; sleep 0.1; done
   buildah from --name client docker.io/library/busybox
@@ -188,4 +189,17 @@ setup() {
     for _ in $(seq 100); do pgrep -fx 'sleep 4329' >/dev/null || break; sleep 0.1; done
     ! pgrep -fx 'sleep 4329'
   done
+}
+
+@test "network: one that podman has made" {
+  needs podman; needs_helper netavark
+  mkdir "$T/networks"
+  with_conf '[network]' 'network_backend = "netavark"' "network_config_dir = \"$T/networks\""
+  stock podman network create --subnet 10.231.9.0/24 --ip-range 10.231.9.128/25 made
+  buildah run --network made "$ctr" ip -o -4 addr show eth0
+  [[ $output =~ inet\ 10\.231\.9\.(1[3-9]|2|12[89]) ]]
+  # What is built with it is written as a script with it.
+  printf 'FROM docker.io/library/busybox\nRUN true\n' >"$T/context/Dockerfile"
+  buildah build --network made --print-script "$T/context"
+  says "buildah from --network=made"
 }
