@@ -25,7 +25,6 @@ type input struct {
 	indexes  shared[*copier.Root, *buildcache.Index] // of what is in the files of contexts
 
 	temporaries temporaries
-	told        bool // of what the lint rules find, which is the same for all platforms
 }
 
 // openInput fetches the context and reads the Dockerfiles. The caller closes it.

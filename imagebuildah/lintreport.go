@@ -28,12 +28,11 @@ func Check(ctx context.Context, o Options) (findings []Finding, err error) {
 }
 
 // tellFindings ends a build. They come last, where nobody takes them for the
-// output of a step.
+// output of a step, and once, as they are the same for all platforms.
 func (b *build) tellFindings() {
-	if b.told {
+	if b.before != nil {
 		return
 	}
-	b.told = true
 	for _, f := range b.report.findings {
 		b.out.Warn(events.Warning{Text: f.String(), Rule: f.Rule, URL: f.URL, File: f.File, Line: f.Line, Column: f.Column})
 	}
