@@ -219,11 +219,14 @@ func TestStagesInOrder(t *testing.T) {
 		dockerfile string
 		change     func(*Options)
 	}{
-		"--after":          {"FROM base AS a\nRUN 1\nFROM --after=a base\nRUN 2\n", nil},
-		"--from":           {"FROM base AS a\nRUN 1\nFROM base\nCOPY --from=a / /\nRUN 2\n", nil},
-		"a mount":          {"FROM base AS a\nRUN 1\nFROM base\nRUN --mount=from=a,target=/a 2\n", nil},
-		"a base":           {"FROM base AS a\nRUN 1\nFROM a\nRUN 2\n", nil},
-		"measured":         {"FROM base AS a\nRUN 1\nFROM base\nRUN 2\n", func(o *Options) { o.Stages.All = true; o.Output.Measure = func() func() string { return func() string { return "" } } }},
+		"--after": {"FROM base AS a\nRUN 1\nFROM --after=a base\nRUN 2\n", nil},
+		"--from":  {"FROM base AS a\nRUN 1\nFROM base\nCOPY --from=a / /\nRUN 2\n", nil},
+		"a mount": {"FROM base AS a\nRUN 1\nFROM base\nRUN --mount=from=a,target=/a 2\n", nil},
+		"a base":  {"FROM base AS a\nRUN 1\nFROM a\nRUN 2\n", nil},
+		"measured": {"FROM base AS a\nRUN 1\nFROM base\nRUN 2\n", func(o *Options) {
+			o.Stages.All = true
+			o.Output.Measure = func() func() string { return func() string { return "" } }
+		}},
 		"one input":        {"FROM base AS a\nRUN 1\nFROM base\nRUN 2\n", func(o *Options) { o.Stages.All = true; o.Run.Stdio.In = strings.NewReader("") }},
 		"a trigger":        {"FROM base AS tools\nRUN 1\nFROM trigger\nRUN 2\n", nil},
 		"--after, trigger": {"FROM base AS tools\nRUN 1\nFROM base AS a\nRUN 1\nFROM --after=a trigger\nRUN 2\n", nil},

@@ -60,7 +60,7 @@ def base_image(tool, disk):
         for d in ("bin", "etc", "tmp", "proc", "sys", "dev", "run"):
             os.makedirs(os.path.join(root, d))
         shutil.copy("/bin/busybox", os.path.join(root, "bin", "busybox"))
-        for applet in ("sh", "true", "dd", "echo", "cat"):
+        for applet in ("sh", "true", "dd", "echo", "cat", "sleep"):
             os.symlink("busybox", os.path.join(root, "bin", applet))
     container = tool.run("from", "scratch")
     tool.run("copy", "-q", container, root, "/")

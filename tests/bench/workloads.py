@@ -87,6 +87,10 @@ def push_again(tool, ground):
     return push(tool, "localhost/push", ground)
 
 
+# Four stages that need nothing of each other, and one that needs them all.
+STAGES4 = "".join(f"{f'FROM {BASE}' if i else ''}\nRUN sleep 2; echo {i} > /s\n" for i in range(4)) + \
+    f"FROM {BASE}\n" + "".join(f"COPY --from={i} /s /s{i}\n" for i in range(4))
+
 # name: (what it is, the work)
 WORKLOADS = {
     "version": ("`version`: what every command costs", lambda t, g: t.run("version")),
@@ -94,6 +98,7 @@ WORKLOADS = {
     "run_verb": ("`run` of `true` with an OCI runtime", run_verb("oci")),
     "run_verb_chroot": ("the same with chroot isolation", run_verb("chroot")),
     "run10": ("10 small RUN steps", built("run10", "".join(f"RUN echo {i} > /r{i}\n" for i in range(10)))),
+    "stages4": ("4 independent stages of 2 s each", built("stages4", STAGES4)),
     "config20": ("20 steps that only configure", built("config20", "".join(f"ENV V{i}={i}\n" for i in range(20)))),
     "copy_30k": ("COPY of 30,000 small files", built("copy30k", "COPY data /app\n", many_files(30000))),
     "copy_1g": ("COPY of a file of 1 GiB", built("copy1g", "COPY data /app\n", big_file)),
