@@ -48,6 +48,7 @@ type Host struct {
 	Env        []string // KEY=VALUE; proxies, `--env NAME`
 	Rootless   bool     // see spec run.md, 8.1
 	UID        int      // of the invoking user
+	SingleID   bool     // nobody but one user exists in our namespace
 	Runtime    string   // $BUILDAH_RUNTIME, "" if unset
 	Isolation  string   // $BUILDAH_ISOLATION, "" if unset
 	NoPivot    bool     // $BUILDAH_NOPIVOT is set

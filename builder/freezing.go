@@ -37,7 +37,7 @@ func (b *Builder) sweepStubs() (err error) {
 
 // hintSlow says once what makes commits slow that could be fast.
 func (e *Engine) hintSlow(l layers.Layer) {
-	if l.Slow == "" {
+	if l.Slow == "" || e.Host.SingleID { // what a single id needs is no setting of the user
 		return
 	}
 	e.slowNotice.Do(func() {

@@ -218,3 +218,9 @@ func openToAll(dir string) bool {
 		dir = filepath.Dir(dir)
 	}
 }
+
+// lacksGroup tells whether a group has no id in our own namespace.
+func lacksGroup(id uint32) bool {
+	_, lacks := userns.Lacks([]specs.LinuxIDMapping{{HostID: id, Size: 1}}, "/proc/self/gid_map")
+	return lacks
+}

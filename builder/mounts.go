@@ -49,6 +49,7 @@ func (x *execution) mounts(ctx context.Context) (spec.Mounts, error) {
 	_, noShm := os.Stat("/dev/shm")
 	return spec.Mounts{
 		Volumes: m.all, Subscriptions: x.subscriptions(), Files: files, ShmSize: x.record.CommonBuildOpts.ShmSize, HasShm: noShm == nil,
+		NoTTYGroup: x.engine.Host.Rootless && lacksGroup(spec.TTYGroup),
 	}, nil
 }
 

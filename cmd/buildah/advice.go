@@ -7,6 +7,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
+	"github.com/projectatomic/buildah/internal/userns"
 )
 
 // Rules of the voice: the error is one line that says what went wrong; a hint
@@ -43,6 +44,7 @@ func advice(err error) (status int, hints []string) {
 	if errors.As(err, &step) {
 		hints = append(hints, stepHints(step)...)
 	}
+	hints = append(hints, confinedHints(err)...)
 	switch {
 	case err == nil:
 		return 0, nil
@@ -68,6 +70,33 @@ func advice(err error) (status int, hints []string) {
 		hints = append(hints, "`buildah prune` frees what nobody needs; --root chooses another place")
 	}
 	return statusFailed, hints
+}
+
+// chrootRefused tells whether a layer could not be unpacked because chroot is forbidden.
+// What unpacks layers hands on nothing but a text.
+func chrootRefused(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "chroot \"") && strings.Contains(text, "operation not permitted") &&
+		(strings.Contains(text, "unpacking failed") || strings.Contains(text, "ApplyLayer"))
+}
+
+// confinedHints say what a container around us would have to allow.
+func confinedHints(err error) []string {
+	const more = "`buildah info --probe` shows what is allowed here"
+	var refused *userns.RefusedError
+	switch {
+	case err == nil:
+		return nil
+	case chrootRefused(err):
+		return []string{"the seccomp profile around us wants the capability SYS_CHROOT for that: --cap-add SYS_CHROOT, or in a pod \"capabilities: {add: [SYS_CHROOT]}\"", more}
+	case !errors.As(err, &refused):
+		return nil
+	}
+	hints := make([]string, 0, len(refused.Obstacles)+1)
+	for _, o := range refused.Obstacles {
+		hints = append(hints, o.String())
+	}
+	return append(hints, more)
 }
 
 // oneLine is the text of an error without line breaks: joined errors become a list.

@@ -33,13 +33,16 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	}
 	// A mount must stay where the caller is, so `mount` never goes elsewhere.
 	if process.NeedsSession() && c.Command.Name != "mount" {
-		return p.enterSession(c.Context, process)
+		return p.enterSession(c, process)
 	}
 	conf, err := p.configuration()
 	if err != nil {
 		return statusError{status: statusStart, cause: err}
 	}
 	st, err := p.openStore(process)
+	if errors.Is(err, store.ErrNeedsRoot) {
+		return usageError{cause: err, hint: "type: buildah unshare --mount ROOT=" + firstText(c.Args().First(), "CONTAINER") + ` sh -c 'ls "$ROOT"'`}
+	}
 	if err != nil {
 		return err
 	}
@@ -50,7 +53,7 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	}
 	e := &builder.Engine{Store: st, Config: conf, Warn: logrus.Warnf, Info: logrus.Infof}
 	e.Host = p.host(temp, st)
-	e.Host.Rootless, e.Host.UID = process.Rootless(), process.InvokingUID()
+	e.Host.Rootless, e.Host.UID, e.Host.SingleID = process.Rootless(), process.InvokingUID(), process.SingleID
 	if e.Images, err = p.client(st, temp); err != nil {
 		return err
 	}
@@ -129,11 +132,17 @@ func (p *program) openStore(process userns.Process) (*store.Store, error) {
 		}
 		*dir = abs
 	}
-	return store.Open(store.Options{
+	return store.Open(p.storeOptions(process))
+}
+
+// storeOptions say where the store is, as the flags of the program do.
+func (p *program) storeOptions(process userns.Process) store.Options {
+	g := &p.global
+	return store.Options{
 		GraphRoot: g.root, RunRoot: g.runRoot, ImageStore: g.imageStore, Driver: g.driver,
 		DriverOptions: g.driverOptions, TransientStore: g.transient,
 		Rootless: process.Rootless(), SingleID: process.SingleID, Warn: logrus.Warnf,
-	})
+	}
 }
 
 // host is what the library may know about this process.

@@ -20,20 +20,24 @@ import (
 
 func (p *program) infoCommand() *cli.Command {
 	var (
-		debugging bool
-		format    string
+		debugging, probing bool
+		format             string
 	)
 	return &cli.Command{
 		Name:      "info",
 		Usage:     "show facts about this machine and the store",
 		Category:  systemGroup,
-		UsageText: "buildah info\nbuildah info --format '{{.store.GraphRoot}}'",
+		UsageText: "buildah info\nbuildah info --probe\nbuildah info --format '{{.store.GraphRoot}}'",
 		Flags: asFlags([]*option{
 			boolOption("debug,d", &debugging, "also show how the program was built"),
 			textOption("format", "TEMPLATE", &format, "write a Go template instead of JSON"),
+			boolOption("probe", &probing, "find out by trying how this machine builds, and what is missing for more"),
 		}),
 		Before: takes(0, 0),
 		Action: func(c *cli.Context) error {
+			if probing {
+				return p.probe(c, format)
+			}
 			return p.withEngine(c, func(e *builder.Engine) error {
 				facts, err := gatherInfo(c.Context, e)
 				if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -42,7 +43,7 @@ func (p *program) unshareCommand() *cli.Command {
 				return err
 			}
 			if !process.InSession() {
-				return p.enterSession(c.Context, process)
+				return p.enterSession(c, process)
 			}
 			if len(mounts) == 0 {
 				return p.start(c.Context, argv, nil)
@@ -58,15 +59,16 @@ func (p *program) unshareCommand() *cli.Command {
 
 // enterSession runs this command line again in a user namespace, and passes its
 // exit status on.
-func (p *program) enterSession(ctx context.Context, process userns.Process) error {
-	session, warnings, err := userns.NewSession(process, os.Environ())
-	for _, w := range warnings {
-		logrus.Warn(w)
-	}
+func (p *program) enterSession(c *cli.Context, process userns.Process) error {
+	session, notice, err := userns.NewSession(process, os.Environ())
 	if err != nil {
 		return err
 	}
-	status, err := userns.Enter(ctx, session, os.Args)
+	// Only what unpacks files, or runs commands, has to do with their owners.
+	if notice != "" && slices.Contains([]string{"add", "build", "copy", "from", "pull", "run", "unshare"}, c.Command.Name) {
+		logrus.Warn(notice)
+	}
+	status, err := userns.Enter(c.Context, session, os.Args)
 	if err == nil && status != 0 {
 		return statusError{status: status, cause: errSilent}
 	}

@@ -18,6 +18,7 @@ type Mounts struct {
 	Files         []specs.Mount // /etc/hosts, /etc/resolv.conf and the like
 	ShmSize       string        // of /dev/shm, such as "64m"; "" means 65536k
 	HasShm        bool          // the host has a /dev/shm, for when its IPC namespace is used
+	NoTTYGroup    bool          // our own namespace lacks the group of terminals
 }
 
 // mountContext is what the mounts depend on.
@@ -58,7 +59,7 @@ func (m Mounts) template(c mountContext) []specs.Mount {
 	all := []specs.Mount{procMount(c, confined), {
 		Destination: "/dev", Type: "tmpfs", Source: "tmpfs",
 		Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"},
-	}, ptsMount(c)}
+	}, m.ptsMount(c)}
 	all = append(all, m.ipcMounts(c, confined)...)
 	return append(all, sysMounts(c, confined)...)
 }
@@ -71,16 +72,18 @@ func procMount(c mountContext, confined bool) specs.Mount {
 }
 
 // ptsMount leaves the group of terminals out where it has no name in the container.
-func ptsMount(c mountContext) specs.Mount {
-	m := specs.Mount{Destination: "/dev/pts", Type: "devpts", Source: "devpts"}
-	const ttyGroup = 5
-	if len(c.ids.GIDs) > 0 && !mapped(c.ids.GIDs, ttyGroup) {
-		m.Options = []string{"rprivate", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
-		return m
+func (m Mounts) ptsMount(c mountContext) specs.Mount {
+	pts := specs.Mount{Destination: "/dev/pts", Type: "devpts", Source: "devpts"}
+	if m.NoTTYGroup || len(c.ids.GIDs) > 0 && !mapped(c.ids.GIDs, TTYGroup) {
+		pts.Options = []string{"rprivate", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
+		return pts
 	}
-	m.Options = []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}
-	return m
+	pts.Options = []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}
+	return pts
 }
+
+// TTYGroup is the group that terminals belong to.
+const TTYGroup = 5
 
 func mapped(maps []specs.LinuxIDMapping, id uint32) bool {
 	return slices.ContainsFunc(maps, func(m specs.LinuxIDMapping) bool {

@@ -218,3 +218,43 @@ func tolerateChown(so *types.StoreOptions) {
 		so.GraphDriverOptions = append(slices.Clone(so.GraphDriverOptions), so.GraphDriverName+".ignore_chown_errors=true")
 	}
 }
+
+// Prospect is what opening a store would come to.
+type Prospect struct {
+	Suitability
+	Root string
+	Why  string
+}
+
+// Forecast says which driver a store that is opened with these options uses. It
+// opens and makes none.
+func Forecast(o Options) (Prospect, error) {
+	defaults, err := types.DefaultStoreOptions()
+	if err != nil {
+		return Prospect{}, fmt.Errorf("reading the storage configuration: %w", err)
+	}
+	so, err := o.apply(defaults)
+	if err != nil {
+		return Prospect{}, err
+	}
+	p := Prospect{Root: so.GraphRoot}
+	if p.Suitability, err = Examine(so.GraphRoot, o.Rootless); err != nil {
+		return p, err
+	}
+	p.Why = "it is the best that works here"
+	given, why := so.GraphDriverName, "a flag, STORAGE_DRIVER or storage.conf says so"
+	switch {
+	case given != "":
+	case len(so.GraphDriverPriority) > 0:
+		given, why = so.GraphDriverPriority[0], "it is the first in driver_priority of storage.conf"
+	default:
+		given, why = PriorDriver(so.GraphRoot), "the store was made with it"
+	}
+	if program := mountProgram(so.GraphDriverOptions); program != "" {
+		given, why, p.MountProgram = "overlay", "storage.conf names the program that mounts", program
+	}
+	if given != "" {
+		p.Driver, p.Why = given, why
+	}
+	return p, nil
+}

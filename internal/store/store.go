@@ -26,6 +26,8 @@ var (
 	ErrLayerUnknown = storage.ErrLayerUnknown
 	// ErrNameInUse is a name that another container has.
 	ErrNameInUse = errors.New("the name is already in use")
+	// ErrNeedsRoot is a store that only root, of some user namespace, can use.
+	ErrNeedsRoot = errors.New("only root can do this, or a command below `buildah unshare`")
 	// ErrImageInUse is an image that a container was made from.
 	ErrImageInUse = storage.ErrImageUsedByContainer
 )
@@ -71,7 +73,7 @@ func Open(o Options) (*Store, error) {
 		tolerateChown(&so)
 	}
 	if uid := os.Geteuid(); uid != 0 && so.GraphDriverName != "vfs" {
-		return nil, fmt.Errorf("opening the store: storage driver %q needs user 0: run the command under `buildah unshare`, or use --storage-driver vfs", so.GraphDriverName)
+		return nil, fmt.Errorf("opening the store: %w: storage driver %q mounts", ErrNeedsRoot, so.GraphDriverName)
 	}
 	if err := checkOverlayRoot(so); err != nil {
 		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)

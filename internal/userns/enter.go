@@ -35,7 +35,7 @@ func Enter(ctx context.Context, s Session, argv []string) (int, error) {
 	name := filepath.Base(argv[0]) + "-in-a-user-namespace"
 	cmd, err := start(s, append([]string{name}, argv[1:]...))
 	if err != nil {
-		return 1, fmt.Errorf("entering a user namespace: %w", err)
+		return 1, &RefusedError{cause: err, Obstacles: Obstacles(s.process)}
 	}
 	done := make(chan struct{})
 	go forward(ctx, signals, done, cmd.Process)
@@ -84,7 +84,7 @@ func startDirectly(s Session, argv []string) (*exec.Cmd, error) {
 	attr := cmd.SysProcAttr
 	attr.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS
 	attr.UidMappings, attr.GidMappings = kernelMap(s.UIDMap), kernelMap(s.GIDMap)
-	attr.GidMappingsEnableSetgroups = true
+	attr.GidMappingsEnableSetgroups = !s.Alone
 	attr.Credential = &syscall.Credential{NoSetGroups: true}
 	return cmd, cmd.Start()
 }

@@ -25,6 +25,11 @@ type Process struct {
 	SysAdmin bool                // we have CAP_SYS_ADMIN
 	FullMap  bool                // our user namespace maps all ids, as the first one does
 	SingleID bool                // our user namespace maps one user only
+
+	NoNewPrivs bool // no program that we start gains rights, set-user-ID or not
+	Filtered   bool // a seccomp filter is on us
+
+	bounding uint64 // bit n is capability n
 }
 
 // Current describes this process.
@@ -38,6 +43,14 @@ func Current(getenv func(string) string) (Process, error) {
 		return p, fmt.Errorf("reading our capabilities: %w", err)
 	}
 	p.SysAdmin = own.Get(capability.EFFECTIVE, capability.CAP_SYS_ADMIN)
+	for _, known := range capability.ListKnown() {
+		if own.Get(capability.BOUNDING, known) {
+			p.bounding |= 1 << known
+		}
+	}
+	if err := p.readStatus(); err != nil {
+		return p, err
+	}
 	ids, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
 		return p, fmt.Errorf("reading our map of user ids: %w", err)
@@ -48,6 +61,27 @@ func Current(getenv func(string) string) (Process, error) {
 	fields := bytes.Fields(ids)
 	p.SingleID = len(fields) == 3 && string(fields[2]) == "1"
 	return p, nil
+}
+
+// Bounded tells whether a capability is within what we and our children may ever have.
+func (p Process) Bounded(c capability.Cap) bool { return p.bounding&(1<<c) != 0 }
+
+func (p *Process) readStatus() error {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return fmt.Errorf("reading our own state: %w", err)
+	}
+	for line := range bytes.Lines(data) {
+		key, value, _ := bytes.Cut(line, []byte(":"))
+		is := string(bytes.TrimSpace(value))
+		switch string(key) {
+		case "NoNewPrivs":
+			p.NoNewPrivs = is == "1"
+		case "Seccomp":
+			p.Filtered = is == "2"
+		}
+	}
+	return nil
 }
 
 func (p Process) env(name string) string {

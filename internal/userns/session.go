@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/moby/sys/user"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"go.podman.io/storage/pkg/unshare"
 )
@@ -16,52 +15,49 @@ import (
 type Session struct {
 	UIDMap, GIDMap []specs.LinuxIDMapping
 	Helpers        bool     // newuidmap and newgidmap write the maps, as we may not
+	Alone          bool     // one user without further ids: the kernel wants groups to stay as they are
 	Env            []string // of what runs in it
+
+	process Process // that wants it
 }
 
-// NewSession plans the namespace for a process with an environment. The
-// warnings say what will not work in it.
-func NewSession(p Process, env []string) (Session, []string, error) {
-	s := Session{Env: sessionEnv(p, env)}
-	name := strconv.Itoa(p.UID)
-	if u, err := user.LookupUid(p.UID); err == nil {
-		name = u.Name
-	}
+// NewSession plans the namespace for a process with an environment. notice, if it is
+// not empty, says in one line why there is only one id in it, and what would help.
+func NewSession(p Process, env []string) (s Session, notice string, err error) {
+	s = Session{Env: sessionEnv(p, env), process: p}
 	if p.UID == 0 && !p.SysAdmin { // the same ids again; only rights are gained
-		var err error
 		s.UIDMap, s.GIDMap, err = unshare.GetHostIDMappings("")
 		if err != nil {
-			return s, nil, fmt.Errorf("reading our id maps: %w", err)
+			return s, "", fmt.Errorf("reading our id maps: %w", err)
 		}
 		identity(s.UIDMap)
 		identity(s.GIDMap)
-		return s, nil, nil
+		return s, "", nil
 	}
-	var warnings []string
-	uids, err := readRanges("/etc/subuid", name, p.UID)
+	r, err := findRanges(p)
 	if err != nil {
-		return s, nil, err
+		return s, "", err
 	}
-	gids, err := readRanges("/etc/subgid", name, p.UID)
-	if err != nil {
-		return s, nil, err
+	if p.UID == 0 {
+		s.UIDMap, s.GIDMap = Map(p.UID, r.users), Map(p.GID, r.groups)
+		return s, r.missing(), nil
 	}
-	if len(uids) == 0 {
-		warnings = append(warnings, fmt.Sprintf("no range of user ids is set aside for %q in /etc/subuid", name))
+	obstacle, found := r.obstacle(p)
+	if found {
+		s.UIDMap, s.GIDMap, s.Alone = Map(p.UID, nil), Map(p.GID, nil), true
+		return s, "all files belong to one user, as " + obstacle.String(), nil
 	}
-	if len(gids) == 0 {
-		warnings = append(warnings, fmt.Sprintf("no range of group ids is set aside for %q in /etc/subgid", name))
-	}
-	s.UIDMap, s.GIDMap = Map(p.UID, uids), Map(p.GID, gids)
-	if s.Helpers = p.UID != 0; s.Helpers {
-		for _, program := range []string{"newuidmap", "newgidmap"} {
-			if _, err := exec.LookPath(program); err != nil {
-				return s, warnings, fmt.Errorf("finding the program %q, which maps the ids of a user (install the package \"uidmap\"): %w", program, err)
-			}
+	for _, program := range []string{newUIDMap, newGIDMap} {
+		if _, err := exec.LookPath(program); err != nil {
+			return s, "", fmt.Errorf("finding the program %q, which maps the ids of a user (install the package \"uidmap\"): %w", program, err)
 		}
 	}
-	return s, warnings, nil
+	s.UIDMap, s.GIDMap, s.Helpers = Map(p.UID, r.users), Map(p.GID, r.groups), true
+	return s, "", nil
 }
+
+// The programs that map more ids than one for an ordinary user.
+const newUIDMap, newGIDMap = "newuidmap", "newgidmap"
 
 func identity(maps []specs.LinuxIDMapping) {
 	for i := range maps {

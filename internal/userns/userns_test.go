@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
 	"testing"
@@ -111,15 +110,14 @@ func TestEnterForwardsSignals(t *testing.T) {
 	}
 }
 
-// An ordinary user needs newuidmap; without ranges there is one id.
-func TestNewSessionNeedsHelpers(t *testing.T) {
-	_, err := exec.LookPath("newuidmap")
-	_, warnings, got := NewSession(Process{UID: 54321, GID: 54321}, nil)
-	if (err == nil) != (got == nil) {
-		t.Errorf("newuidmap: %v, session: %v", err, got)
+// Without ranges there is one id, for which no program is needed.
+func TestNewSessionAlone(t *testing.T) {
+	s, notice, got := NewSession(Process{UID: 54321, GID: 54321}, nil)
+	if got != nil || !s.Alone || s.Helpers || len(s.UIDMap) != 1 || s.UIDMap[0].Size != 1 {
+		t.Errorf("session: %+v, %v", s, got)
 	}
-	if len(warnings) != 2 {
-		t.Errorf("warnings %q of a user without ranges", warnings)
+	if !strings.Contains(notice, "/etc/subuid and /etc/subgid") || !strings.Contains(notice, "usermod") || strings.Contains(notice, "\n") {
+		t.Errorf("notice %q of a user without ranges", notice)
 	}
 }
 

@@ -81,7 +81,7 @@ DOCKERFILE
   local other=$output
   maps "$other"; is "$output" "0:6000:10 10:7000:5 "
   echo x >file
-  buildah 125 copy --chown 15:0 "$ctr" file /x
+  buildah 125 copy --chown 15:0 "$other" file /x
   says "the container has no user 15:0"
   # The ranges of a name, one after the other.
   echo "bt$$:800000:5000" >>/etc/subuid; echo "bt$$:900000:5000" >>/etc/subgid
