@@ -26,8 +26,9 @@ type caching struct {
 	files   *buildcache.Files // that this is of
 	remote  []builder.Fetched // what it took from addresses
 	// What was downloaded to be looked up, by addresses.
-	ready map[string]*contexts.Download
-	steps []buildcache.Step // that were taken or carried out
+	ready      map[string]*contexts.Download
+	steps      []buildcache.Step // that were taken or carried out
+	unsquashed *builder.State    // the result before it became one layer
 	// ID of an image that is told of once the cache has had its say.
 	untold string
 }
@@ -47,10 +48,12 @@ func (r *stageRun) ask(ctx context.Context, in *instruction, last bool) (q quest
 	switch {
 	case !r.caches():
 		return never("nothing is remembered without --layers")
-	case !r.cacheable(last):
+	case !r.cacheable(last) && !r.unsquashes():
 		return never(r.whyFinal())
 	case r.ws.Changed():
 		return never("files were changed before it")
+	case !r.cacheable(last):
+		q.kept, q.why = true, r.whyFinal()
 	}
 	q.key.Add("version", cacheVersion)
 	q.key.Add("instruction", private(in.text()))

@@ -69,7 +69,7 @@ func (r *stageRun) reuse(ctx context.Context, in *instruction, q *question, last
 
 // recall looks the step up, and goes on from what is found.
 func (r *stageRun) recall(ctx context.Context, q *question, last bool) (e buildcache.Entry, recalled builder.Recalled, hit bool, err error) {
-	if q.key == nil {
+	if q.key == nil || q.kept {
 		return e, recalled, false, nil
 	}
 	blind := q.blind()
@@ -166,18 +166,19 @@ func (r *stageRun) remembers(ctx context.Context, in *instruction, q *question) 
 		return nil
 	}
 	st := r.ws.State()
+	if q.kept {
+		if r.caching.unsquashed == nil {
+			return nil
+		}
+		st = *r.caching.unsquashed
+	}
 	e := buildcache.Entry{Config: st.Config, MediaType: r.o.Commit.Format.OrDefault().MediaType(), Layer: st.TopLayer}
 	if r.virtual != nil {
 		e.Config, e.Virtual = r.virtual, true
 	}
 	q.entry = e
-	if q.fine != nil {
-		if err := r.cache.Keep(q.fine, e); err != nil {
-			return err
-		}
-	}
-	if !q.blind() {
-		if err := r.cache.Keep(q.key, e); err != nil {
+	for _, key := range q.keys() {
+		if err := r.cache.Keep(key, e); err != nil {
 			return err
 		}
 	}

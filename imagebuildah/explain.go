@@ -92,7 +92,7 @@ func (r *stageRun) explain(in *instruction, e Explanation) {
 func (r *stageRun) explainMiss(ctx context.Context, in *instruction, q *question, armed bool) {
 	e := Explanation{Outcome: Miss}
 	switch {
-	case q.key == nil:
+	case q.key == nil, q.kept:
 		e.Outcome, e.Reason = Uncacheable, q.why
 	case r.o.NoCache:
 		e.Reason = "nothing is looked up, with --no-cache"

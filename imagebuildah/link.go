@@ -15,6 +15,10 @@ func (r *stageRun) settleFinal(ctx context.Context, entry builder.History) (buil
 		if !r.o.Commit.Squash { // which drops the entries there are
 			entry = builder.History{}
 		}
+	} else if r.unsquashes() {
+		if err := r.commitUnsquashed(ctx, entry); err != nil {
+			return builder.Committed{}, err
+		}
 	}
 	if err := r.complete(ctx); err != nil {
 		return builder.Committed{}, err

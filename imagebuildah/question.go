@@ -14,7 +14,8 @@ import (
 // is in them: a stage that was built anew often has the same files as before.
 type question struct {
 	key   buildcache.Key // nil: its result cannot be used again
-	why   string         // if so
+	why   string         // if so, or if it is kept
+	kept  bool           // it is not looked up, only remembered for other builds
 	parts []filePart     // of the key
 	fine  buildcache.Key // the key that says what is in the files; nil if the other one does, or while it is not known
 	gone  string         // why an entry that was found was of no use
@@ -83,6 +84,18 @@ func (q *question) best() buildcache.Key {
 // blind tells whether nothing is known of where some of the files are from.
 func (q *question) blind() bool {
 	return slices.ContainsFunc(q.parts, func(p filePart) bool { return p.vague && q.key.Get(p.name) == "" })
+}
+
+// keys are those that the result of the step is kept under.
+func (q *question) keys() []buildcache.Key {
+	var keys []buildcache.Key
+	if q.key != nil && !q.blind() {
+		keys = append(keys, q.key)
+	}
+	if q.fine != nil {
+		keys = append(keys, q.fine)
+	}
+	return keys
 }
 
 // completeKey fills in what is only known once the step was carried out: of the files

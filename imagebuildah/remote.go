@@ -83,14 +83,11 @@ func (r *stageRun) layers() int {
 // share writes a step for other machines, unless one of them had it. Below is the
 // number of layers before the step; anew says that it was carried out.
 func (r *stageRun) share(q *question, below int, anew bool) error {
-	if r.o.remote == nil || q.key == nil || q.learnt {
+	if r.o.remote == nil || q.learnt || q.kept {
 		return nil
 	}
 	l := builder.Learnt{Entry: q.entry, Layers: r.layers() - below, State: r.ws.State(), Anew: anew, Result: r.underResult()}
-	for _, key := range []buildcache.Key{q.key, q.fine} {
-		if key == nil {
-			continue
-		}
+	for _, key := range q.keys() {
 		l.Key = key
 		places, err := r.o.remote.Push(l)
 		if err != nil {

@@ -205,3 +205,24 @@ build() { buildah build --network host "$@" "$T/context"; }
   buildah 125 build --cache-ttl soon "$T/context"
   one_line_error
 }
+
+@test "explain: --squash keeps the layers for a build without it" {
+  context
+  sed -i '/,rw/d' "$T/context/Dockerfile"
+  for last in 'CMD ["true"]' 'RUN echo last >/last' 'COPY src /last'; do
+    sed -i '$d' "$T/context/Dockerfile"; echo "$last" >>"$T/context/Dockerfile"
+    build --squash -t flat
+    buildah inspect --type image --format '{{len .OCIv1.RootFS.DiffIDs}}' flat; is "$output" 1
+    build --explain --squash -t flat
+    is "$(lines)" '==> cache: not cacheable: the last step makes one layer of everything, with --squash'
+    build --explain -t deep
+    is "$(lines)" ''
+    buildah inspect --type image --format '{{len .OCIv1.History}}' deep; [ "$output" -gt 4 ]
+    build --no-cache -q -t again --timestamp 1
+    build --squash -q -t flat --timestamp 1
+    build -q -t deep --timestamp 1
+    buildah inspect --type image --format '{{.FromImageID}}' again; again=$output
+    buildah inspect --type image --format '{{.FromImageID}}' deep; is "$output" "$again"
+  done
+  store_is_clean
+}
