@@ -104,6 +104,16 @@ var pairs = map[string]pair{
 	"option --no-cache":       {file: "FROM\nRUN true", flags2: []string{"--no-cache"}, want: "m"},
 	"option --unsetenv":       {file: "FROM\nENV A=1\nRUN true", flags2: []string{"--unsetenv", "A"}, want: "mm"},
 
+	"option --network": {file: "FROM\nRUN true", flags2: []string{"--network", "none"}, want: "m"},
+	"option --no-cache-filter": {
+		file: "FROM AS a\nRUN true\nFROM\nCOPY --from=a /bin/true /x", flags2: []string{"--no-cache-filter", "a"}, want: "m h",
+	},
+	"option --source-date-epoch": {file: "FROM\nRUN true", flags: []string{"--source-date-epoch", "1"}, flags2: []string{"--source-date-epoch", "2"}, want: "m"},
+	"option --squash":            {file: "FROM\nRUN true\nRUN echo", flags: []string{"--squash"}, flags2: []string{}, want: "hh"},
+	"option --platform":          {file: "FROM scratch\nCOPY f /f\nCMD x", flags2: []string{"--platform", "linux/arm64"}, want: "mm"},
+	"argument of a document":     {file: "FROM\nARG A\nRUN <<E\necho $A\nE", flags: args("A=1"), flags2: args("A=2"), want: "hm"},
+	"other text, the same words": {file: "FROM\nARG A\nLABEL a=$A", flags: args("A=1"), file2: "FROM\nARG A\nLABEL a=1", want: "hm"},
+
 	// Files.
 	"content": {file: "FROM\nCOPY f /f\nRUN true", change: replaced("f", "changed"), want: "mm"},
 	"same size and time": {file: "FROM\nCOPY f /f\nRUN true", change: func(p *place, dir string) {
@@ -112,6 +122,18 @@ var pairs = map[string]pair{
 		write(p.t, dir+"/f", "F")
 		must(p.t, os.Chtimes(dir+"/f", info.ModTime(), info.ModTime()))
 	}, want: "mm"},
+	"owner, which is not copied": {file: "FROM\nCOPY f /f", change: func(p *place, dir string) { must(p.t, os.Chown(dir+"/f", 1, 2)) }, want: "h"},
+	"owner of a bind mount": {
+		file: "FROM\nRUN --mount=source=f,target=/f ls -l /f", change: func(p *place, dir string) { must(p.t, os.Chown(dir+"/f", 1, 2)) }, want: "m",
+	},
+	"mode of a bind mount": {
+		file: "FROM\nRUN --mount=source=f,target=/f ls -l /f", change: func(p *place, dir string) { must(p.t, os.Chmod(dir+"/f", 0o600)) }, want: "m",
+	},
+	"touched file of a bind mount": {
+		file: "FROM\nRUN --mount=source=f,target=/f cat /f", want: "h",
+		change: func(p *place, dir string) { must(p.t, os.Chtimes(dir+"/f", time.Unix(1, 0), time.Unix(1, 0))) },
+	},
+	"secret":          {file: "FROM\nRUN --mount=type=secret,id=s true", flags: []string{"--secret", "id=s,src=CONTEXT/f"}, change: replaced("f", "changed"), want: "h"},
 	"mode":            {file: "FROM\nCOPY f /f\nRUN true", change: func(p *place, dir string) { must(p.t, os.Chmod(dir+"/f", 0o755)) }, want: "mm"},
 	"name":            {file: "FROM\nCOPY d /d", change: func(p *place, dir string) { must(p.t, os.Rename(dir+"/d/x", dir+"/d/z")) }, want: "m"},
 	"new file":        {file: "FROM\nCOPY d /d", change: replaced("d/z", "z"), want: "m"},
@@ -134,7 +156,42 @@ var pairs = map[string]pair{
 	"bind mount of other files": {file: "FROM\nRUN --mount=type=bind,source=d,target=/d ls /d", change: replaced("f", "changed"), want: "h"},
 	"mount that is written to":  {file: "FROM\nRUN --mount=type=bind,source=d,target=/d,rw ls /d\nRUN true", want: "mm"},
 
+	// Additional contexts.
+	"additional context": {
+		file: "FROM\nCOPY --from=more x /x\nRUN --mount=from=more,target=/m cat /m/y", flags: []string{"--build-context", "more=CONTEXT/d"}, want: "hh",
+	},
+	"changed file of one": {
+		file: "FROM\nCOPY --from=more x /x\nRUN --mount=from=more,target=/m cat /m/y", flags: []string{"--build-context", "more=CONTEXT/d"},
+		change: replaced("d/y", "changed"), want: "hm",
+	},
+	"other directory, the same content": {
+		file: "FROM\nCOPY --from=more x /x", flags: []string{"--build-context", "more=CONTEXT/d"}, flags2: []string{"--build-context", "more=CONTEXT/d2"},
+		change: func(p *place, dir string) { must(p.t, os.CopyFS(dir+"/d2", os.DirFS(dir+"/d"))) }, want: "h",
+	},
+	"directory instead of a stage": {
+		file: "FROM AS more\nCOPY d /\nFROM\nCOPY --from=more /x /x", flags2: []string{"--build-context", "more=CONTEXT/d"},
+		change: replaced("d/x", "changed"), want: "m",
+	},
+
 	// Stages and bases.
+	"other stage, the same files": {
+		file: "FROM AS a\nRUN echo 1 > /y; echo x > /x\nFROM\nCOPY --from=a /x /x", file2: "FROM AS a\nRUN echo 2 > /y; echo x > /x\nFROM\nCOPY --from=a /x /x", want: "m h",
+	},
+	"other stage, the same files mounted": {
+		file:  "FROM AS a\nRUN echo 1 > /y; echo x > /x\nFROM\nRUN --mount=from=a,source=/x,target=/m cat /m",
+		file2: "FROM AS a\nRUN echo 2 > /y; echo x > /x\nFROM\nRUN --mount=from=a,source=/x,target=/m cat /m", want: "m h",
+	},
+	"other stage, all of it mounted": {
+		file:  "FROM AS a\nRUN echo 1 > /y; echo x > /x\nFROM\nRUN --mount=from=a,target=/m cat /m/x",
+		file2: "FROM AS a\nRUN echo 2 > /y; echo x > /x\nFROM\nRUN --mount=from=a,target=/m cat /m/x", want: "m m",
+	},
+	"other stage, another mode": {
+		file: "FROM AS a\nRUN echo x > /x\nFROM\nCOPY --from=a /x /x", file2: "FROM AS a\nRUN echo x > /x; chmod 700 /x\nFROM\nCOPY --from=a /x /x", want: "m m",
+	},
+	"other stage, another owner mounted": {
+		file:  "FROM AS a\nCOPY f /x\nFROM\nRUN --mount=from=a,source=/x,target=/m cat /m",
+		file2: "FROM AS a\nCOPY --chown=1:2 f /x\nFROM\nRUN --mount=from=a,source=/x,target=/m cat /m", want: "m m",
+	},
 	"other stage":           {file: "FROM AS a\nRUN echo 1 > /x\nFROM\nCOPY --from=a /x /x", file2: "FROM AS a\nRUN echo 2 > /x\nFROM\nCOPY --from=a /x /x", want: "m m"},
 	"other stage's context": {file: "FROM AS a\nCOPY f /x\nFROM\nCOPY --from=a /x /x", change: replaced("f", "changed"), want: "m m"},
 	"renamed stage":         {file: "FROM AS a\nCOPY f /x\nFROM\nCOPY --from=a /x /x", file2: "FROM AS b\nCOPY f /x\nFROM\nCOPY --from=b /x /x", want: "h m"},
@@ -184,6 +241,15 @@ func TestPairs(t *testing.T) {
 	}
 }
 
+// below puts the path of the context into flags.
+func below(dir string, flags []string) []string {
+	with := make([]string, len(flags))
+	for i, f := range flags {
+		with[i] = strings.ReplaceAll(f, "CONTEXT", dir)
+	}
+	return with
+}
+
 // pair builds twice. A label keeps cases from finding each other's steps.
 func (p *place) pair(name string, c pair) {
 	dir := p.path("context-" + fileName(name))
@@ -201,6 +267,7 @@ func (p *place) pair(name string, c pair) {
 	if c.flags2 == nil {
 		c.flags2 = c.flags
 	}
+	c.flags, c.flags2 = below(dir, c.flags), below(dir, c.flags2)
 	first := p.dockerfile(name, dir, c.file)
 	before, _ := p.build(dir, append([]string{"--layers"}, c.flags...)...)
 	if strings.Contains(unlabelled(before, first), "h") && !strings.Contains(c.file, "trigger") {
