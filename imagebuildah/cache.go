@@ -81,8 +81,19 @@ func (r *stageRun) ask(ctx context.Context, in *instruction, last bool) (q quest
 		return r.copyKey(ctx, q, copyOf(in, c))
 	case *instructions.AddCommand:
 		return r.copyKey(ctx, q, addOf(in, c))
+	case *instructions.ArgCommand:
+		q.key.Add("declared", r.declaredBy(c))
 	}
 	return q, nil
+}
+
+// declaredBy are the names that have a value after an ARG: its history tells them.
+func (r *stageRun) declaredBy(c *instructions.ArgCommand) string {
+	after := r.scope.clone()
+	for _, a := range c.Args {
+		after.declare(a.Key, a.Value)
+	}
+	return strings.Join(after.names(), " ")
 }
 
 // private keeps passwords out of the cache: a text with an address that may hold one

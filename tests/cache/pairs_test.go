@@ -90,6 +90,7 @@ var pairs = map[string]pair{
 	"source of argument":      {file: "FROM\nARG A\nCOPY d/$A /f", flags: args("A=x"), flags2: args("A=y"), want: "hm"},
 	"document with argument":  {file: "FROM\nARG A\nCOPY <<E /f\n$A\nE", flags: args("A=1"), flags2: args("A=2"), want: "hm"},
 	"quoted document":         {file: "FROM\nARG A\nCOPY <<'E' /f\n$A\nE", flags: args("A=1"), flags2: args("A=2"), want: "hh"},
+	"argument that is given":  {file: "FROM\nARG A\nCMD x", flags2: args("A=1"), want: "mm"},
 	"default of argument":     {file: "FROM\nARG A=1\nRUN echo $A", file2: "FROM\nARG A=2\nRUN echo $A", want: "mm"},
 	"default and given":       {file: "FROM\nARG A=1\nRUN echo $A", flags2: args("A=2"), want: "hm"},
 	"before the first FROM":   {file: "ARG A=1\nFROM\nARG A\nRUN echo $A", flags: args("A=1"), flags2: args("A=2"), want: "hm"},
