@@ -31,7 +31,7 @@ type Engine struct {
 
 	interpreters   interpreters
 	networks       networks
-	networkWarning sync.Once // about the missing private network
+	networkWarning sync.Once // about a private network that is not as it should be
 	chrootNotice   sync.Once // about the missing OCI runtime
 	slowNotice     sync.Once // about the setting that makes commits slow
 	swept          sync.Once // of what killed commands have left mounted

@@ -113,6 +113,9 @@ func (x *execution) awaitNetwork() error {
 	case c.err != nil:
 		return c.err
 	}
+	if notice := c.namespace.Notice; notice != "" {
+		x.engine.networkWarning.Do(func() { x.engine.warn("connecting the network with %s: %s", c.namespace.Kind, notice) })
+	}
 	x.network.path, x.network.userPath, x.network.connection = c.namespace.Path, c.namespace.UserPath, c.namespace.Connection
 	return nil
 }
@@ -150,7 +153,7 @@ var harmless = []string{
 // it has no rights for that, no writable view of the kernel's settings, and all of
 // its processes end with it.
 func leavesNetwork(s *specsSpec) bool {
-	if s.Process.Capabilities == nil || len(s.Linux.ReadonlyPaths) == 0 || s.Hooks != nil {
+	if s.Process.Capabilities == nil || len(s.Linux.ReadonlyPaths) == 0 || len(s.Linux.Sysctl) > 0 || s.Hooks != nil {
 		return false
 	}
 	for _, name := range s.Process.Capabilities.Bounding {

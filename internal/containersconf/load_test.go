@@ -126,6 +126,13 @@ compression_memory = "64m"
 runtime = "mine"
 [engine.runtimes]
 mine = ["/opt/mine"]
+[network]
+default_network = "lan"
+default_subnet = "10.1.0.0/16"
+default_subnet_pools = [{"base" = "10.89.0.0/16", "size" = 24}]
+network_backend = "netavark"
+firewall_driver = "nftables"
+dns_bind_port = 1053
 [unknown]
 x = 1
 `,
@@ -136,6 +143,11 @@ dns_servers = ["8.8.8.8"]
 [engine]
 retry_delay = "2s"
 env = ["A=1"]
+[network]
+default_rootless_network_cmd = "slirp4netns"
+network_config_dir = "/networks"
+pasta_options = ["-I", "tap0"]
+netavark_plugin_dirs = ["/plugins"]
 [engine.runtimes]
 other = ["/opt/other"]
 `,
@@ -154,6 +166,10 @@ other = ["/opt/other"]
 	want.Runtimes["mine"], want.Runtimes["other"] = []string{"/opt/mine"}, []string{"/opt/other"}
 	want.HelperBinariesDir = append(List{"/helpers"}, want.HelperBinariesDir...)
 	want.Files = c.Files
+	want.Network = Network{
+		Backend: "netavark", Default: "lan", DefaultSubnet: "10.1.0.0/16", RootlessCmd: "slirp4netns", ConfigDir: "/networks",
+		PluginDirs: List{"/plugins"}, FirewallDriver: "nftables", DNSBindPort: 1053, PastaOptions: List{"-I", "tap0"},
+	}
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Error(diff)
 	}

@@ -151,6 +151,38 @@ func TestSetupFails(t *testing.T) {
 	}
 }
 
+// TestNextBest: what is installed and fails is told of, when there is something else.
+func TestNextBest(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	if _, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
+		t.Skip("needs the device /dev/net/tun")
+	}
+	write(t, m.ConfigDir, "fail-setup", "")
+	m.program("pasta", `#!/bin/sh
+PATH=/usr/bin:/bin
+echo "$*" | sed "s|$(dirname "$0")||" >"$(dirname "$0")/pasta-calls"
+case $* in *--map-guest-addr*) printf "pasta: unrecognized option '--map-guest-addr'\nUsage: pasta\n  -x\n" >&2; exit 1 ;; esac
+`)
+	n := m.get(m.manager(), "")
+	if n.Kind != Pasta || n.Notice != "netavark setup: exit status 1: it is broken" || n.Host != NoHost {
+		t.Errorf("got %+v, %q", n.Connection, n.Notice)
+	}
+	space, err := os.Readlink(n.Path)
+	if err != nil || !strings.HasPrefix(space, "net:[") {
+		t.Errorf("%q: %v", space, err)
+	}
+	if calls := m.read("pasta-calls"); strings.Contains(calls, mapGuest) || !strings.Contains(calls, "--quiet --netns /keepers/") {
+		t.Errorf("pasta was called with %q", calls)
+	}
+	_ = n.Release(false)
+	await(t, "the keeper ends", func() bool { return m.keepers() == 0 })
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || strings.Contains(string(mounts), m.Dir) {
+		t.Errorf("a namespace is still mounted (%v)", err)
+	}
+}
+
 func TestMissingPrograms(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

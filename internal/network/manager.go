@@ -74,19 +74,23 @@ func (m *Manager) Get(ctx context.Context, r Request) (*Namespace, error) {
 	if none != nil {
 		return nil, none
 	}
-	var reasons []string
+	var reasons, notices []string
 	for _, kind := range m.conf.privateKinds() {
 		p, err := m.plan(kind, r)
 		if err == nil {
 			var n *Namespace
 			if n, err = m.get(ctx, p); err == nil {
+				n.Notice = strings.Join(notices, "; ")
 				return n, nil
 			}
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		reasons = append(reasons, err.Error())
+		var missing *MissingError
+		if reasons = append(reasons, err.Error()); !errors.As(err, &missing) {
+			notices = append(notices, err.Error())
+		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -19,6 +19,8 @@ type Namespace struct {
 	Connection
 	Path     string // joined by the runtime
 	UserPath string // the user namespace that owns it; "" if that is ours
+	Notice   string // why a better way to a private network, which is installed, was not taken
+	identity string // of what is at Path
 	manager  *Manager
 	key      string
 	again    bool // it may be used again, by this process at least
@@ -63,7 +65,7 @@ func (m *Manager) find(key string) *Namespace {
 		}
 		n := m.idle[at]
 		m.idle = slices.Delete(m.idle, at, at+1)
-		if _, err := os.Stat(n.Path); err == nil {
+		if now, err := identity(n.Path); err == nil && now == n.identity {
 			return n
 		}
 		_ = n.wire.conn.Close() // somebody has killed its keeper
@@ -118,7 +120,9 @@ func (n *Namespace) receive() error {
 		return errors.New(a.Failed)
 	}
 	n.Connection, n.Path, n.UserPath = a.Connection, a.Path, a.UserPath
-	return nil
+	var err error
+	n.identity, err = identity(n.Path)
+	return err
 }
 
 // Release gives the namespace back. One that is not as it was is taken down, which

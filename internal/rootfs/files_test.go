@@ -61,6 +61,8 @@ func TestResolvConf(t *testing.T) {
 		{"a private network", ResolvInput{Host: host, Private: true}, "search example.org\nnameserver 10.0.0.1\noptions ndots:2\n"},
 		{"asked for", ResolvInput{Host: host, Servers: []string{"1.1.1.1"}, Search: []string{"."}, Options: []string{"debug"}}, "nameserver 1.1.1.1\noptions debug\n"},
 		{"of the network", ResolvInput{Host: host, Network: []string{"10.88.0.1"}, Private: true, AppendHost: true}, "search example.org\nnameserver 10.88.0.1\nnameserver 10.0.0.1\noptions ndots:2\n"},
+		{"domains of the network", ResolvInput{Host: host, Network: []string{"10.89.0.1"}, NetworkSearch: []string{"dns.podman"}, Private: true}, "search dns.podman example.org\nnameserver 10.89.0.1\noptions ndots:2\n"},
+		{"IPv6", ResolvInput{Host: []byte("nameserver fd00::1\n"), Private: true, IPv6: true}, "nameserver fd00::1\n"},
 		{"nothing usable", ResolvInput{Host: []byte("nameserver 127.0.0.1\n"), Private: true}, "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"},
 	}
 	for _, tt := range tests {

@@ -75,6 +75,12 @@ func TestBuildGolden(t *testing.T) {
 			in.Rootless = true
 			in.Namespaces = []Namespace{{Name: "pid", Host: true}}
 		},
+		"our-network": func(in *Input) { // as good as a new one: its settings and /sys are the container's
+			in.Namespaces = []Namespace{{Name: "network", Path: "/proc/1/fd/5", Ours: true}, {Name: "user", Path: "/proc/1/fd/6"}}
+			maps := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1000, Size: 1}}
+			in.IDs = IDMaps{UIDs: maps, GIDs: maps}
+			in.System = System{Sysctl: map[string]string{"net.ipv4.x": "1"}, NetConfigured: true}
+		},
 	}
 	for name, adjust := range tests {
 		t.Run(name, func(t *testing.T) {
