@@ -38,7 +38,7 @@ func (p *program) buildCommand() *cli.Command {
 			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), refuse(refusedOfBuild())),
 		Before: takes(0, 1),
 		Action: func(c *cli.Context) error {
-			if err := f.check(c); err != nil {
+			if err := f.check(c, p); err != nil {
 				return err
 			}
 			if f.lint.format != "" {
@@ -55,7 +55,7 @@ func (p *program) buildCommand() *cli.Command {
 }
 
 // check finds flags that contradict each other.
-func (f *buildFlags) check(c *cli.Context) error {
+func (f *buildFlags) check(c *cli.Context, p *program) error {
 	a := f.caching.asked
 	switch {
 	case (a.rm || a.forceRm) && !a.layers && !a.noCache:
@@ -67,7 +67,7 @@ func (f *buildFlags) check(c *cli.Context) error {
 	case f.running.noHosts && given(c, "add-host"):
 		return usageError{text: "--no-hosts and --add-host conflict, can not be used together"}
 	}
-	if err := errors.Join(f.reuse.check(f), f.progress.check(f)); err != nil {
+	if err := errors.Join(f.reuse.check(f), f.progress.check(p, f)); err != nil {
 		return err
 	}
 	return f.lists.check(&f.result, f.platform.platforms)

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/term"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
@@ -32,11 +34,14 @@ func (p *program) display(e *builder.Engine, f *buildFlags) (*display, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &display{p: p, way: f.progress.way(), out: out, errs: errs, undo: []func(){done}}
+	d := &display{p: p, way: f.progress.way(p, f), out: out, errs: errs, undo: []func(){done}}
 	warn := e.Warn
 	renderer := func(out, errs io.Writer) events.Renderer {
-		if d.way == progressJSON {
+		switch d.way {
+		case progressJSON:
 			return &events.JSON{Out: out, Program: "buildah " + programVersion}
+		case progressTTY:
+			return d.picture(e, f)
 		}
 		return f.plain(e.Host.TempDir, out, errs, func(text string) { warn("%s", text) })
 	}
@@ -58,6 +63,35 @@ func (d *display) collect(e *builder.Engine) {
 	e.Warn = func(format string, args ...any) { d.stream.Warn(events.Warning{Text: fmt.Sprintf(format, args...)}) }
 	logrus.SetOutput(d.stream.Logs())
 	d.undo = append(d.undo, func() { e.Warn = warn; logrus.SetOutput(logs) })
+}
+
+// drawnEvery is how often the picture is drawn: often enough for it to look alive,
+// seldom enough to cost nothing.
+const drawnEvery = 100 * time.Millisecond
+
+// picture draws on the terminal that standard error is.
+func (d *display) picture(e *builder.Engine, f *buildFlags) *events.TTY {
+	p := d.p
+	t := &events.TTY{
+		Out: p.stderr, Now: time.Now, Every: drawnEvery, TempDir: e.Host.TempDir, Explain: f.reuse.explain == "text",
+		Color: p.env("NO_COLOR") == "",
+		Size:  func() (columns, rows int) { return sizeOf(p.stderr) },
+	}
+	if ask := e.Images.Prompt; ask != nil {
+		e.Images.Prompt = func(label string, secret bool) (word string, err error) {
+			t.Aside(func() { word, err = ask(label, secret) })
+			return word, err
+		}
+	}
+	return t
+}
+
+// sizeOf is how large a terminal is, 0 when that cannot be told.
+func sizeOf(terminal any) (columns, rows int) {
+	if f, ok := terminal.(*os.File); ok {
+		columns, rows, _ = term.GetSize(int(f.Fd()))
+	}
+	return columns, rows
 }
 
 // plain shows a build as lines.

@@ -13,9 +13,15 @@ import (
 // into files.
 const heldInMemory = 1 << 20
 
+// room is where what is held back is kept.
+type room struct {
+	memory  int // bytes held back there
+	tempDir string
+}
+
 // held is text that waits for its turn.
 type held struct {
-	tree *tree
+	room *room
 	list []record
 	file *os.File // without a name; it comes after the list
 	size int      // bytes of the list
@@ -29,8 +35,8 @@ type record struct {
 
 // add keeps a copy.
 func (h *held) add(to sink, data []byte) error {
-	if h.file == nil && h.tree.memory+len(data) <= heldInMemory {
-		h.tree.memory += len(data)
+	if h.file == nil && h.room.memory+len(data) <= heldInMemory {
+		h.room.memory += len(data)
 		h.size += len(data)
 		if last := len(h.list) - 1; last >= 0 && h.list[last].to == to && to != sinkWarn {
 			h.list[last].data = append(h.list[last].data, data...)
@@ -48,7 +54,7 @@ func (h *held) add(to sink, data []byte) error {
 // spill appends to the file.
 func (h *held) spill(to sink, data []byte) error {
 	if h.file == nil {
-		f, err := os.CreateTemp(h.tree.tempDir, "buildah-output-")
+		f, err := os.CreateTemp(h.room.tempDir, "buildah-output-")
 		if err != nil {
 			return err
 		}
@@ -104,7 +110,7 @@ func (h *held) replay(show func(sink, []byte) error) error {
 
 // close frees what it takes.
 func (h *held) close() error {
-	h.tree.memory -= h.size
+	h.room.memory -= h.size
 	h.list, h.size = nil, 0
 	if h.file == nil {
 		return nil

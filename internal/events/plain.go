@@ -47,7 +47,7 @@ func (p *Plain) Render(e Event) error {
 // begin makes the zero value ready.
 func (p *Plain) begin() {
 	if p.tree.show == nil {
-		p.tree.show, p.tree.tempDir = p.show, p.TempDir
+		p.tree.show, p.tree.room.tempDir = p.show, p.TempDir
 	}
 }
 

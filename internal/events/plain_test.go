@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// screen is where a Plain writes in tests: one text, in which errors, transfers
+// paper is where a Plain writes in tests: one text, in which errors, transfers
 // and warnings are marked.
-type screen struct{ bytes.Buffer }
+type paper struct{ bytes.Buffer }
 
 type marked struct {
-	to   *screen
+	to   *paper
 	mark string
 }
 
@@ -27,7 +27,7 @@ func (m marked) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func plainOn(s *screen) *Plain {
+func plainOn(s *paper) *Plain {
 	return &Plain{
 		Steps: s, Out: s, Err: marked{s, "2>"}, Transfer: marked{s, "t>"}, Log: marked{s, "l>"},
 		Warn: func(text string) { fmt.Fprintf(s, "! %s\n", text) },
@@ -96,7 +96,7 @@ Successfully tagged localhost/name:latest
 
 func TestPlainGroups(t *testing.T) {
 	t.Parallel()
-	var s screen
+	var s paper
 	stream := New(plainOn(&s), time.Now)
 	told(stream)
 	if s.String() != wantTold {
@@ -109,14 +109,14 @@ func TestPlainGroups(t *testing.T) {
 
 func TestPlainQuiet(t *testing.T) {
 	t.Parallel()
-	var s screen
+	var s paper
 	p := plainOn(&s)
 	p.Steps, p.Out, p.Transfer = nil, nil, nil
 	told(New(p, time.Now))
 	if want := "l>from a library\n! inner\n2>early\n2>other"; s.String() != want {
 		t.Errorf("got %q", s.String())
 	}
-	var hidden screen
+	var hidden paper
 	p = plainOn(&hidden)
 	p.HideIDs = true
 	told(New(p, time.Now))
@@ -130,7 +130,7 @@ func TestPlainQuiet(t *testing.T) {
 // stages were built one after the other.
 func TestPlainFailure(t *testing.T) {
 	t.Parallel()
-	var s screen
+	var s paper
 	stream := New(plainOn(&s), time.Now)
 	b := stream.Build("")
 	var stages [4]*Group
@@ -158,7 +158,7 @@ func TestPlainFailure(t *testing.T) {
 // TestPlainNeverEnded holds that nothing is lost of groups that nobody ends.
 func TestPlainNeverEnded(t *testing.T) {
 	t.Parallel()
-	var s screen
+	var s paper
 	stream := New(plainOn(&s), time.Now)
 	b := stream.Build("")
 	b.Stage(Position{Index: 0, Count: 2})
@@ -175,7 +175,7 @@ func TestPlainNeverEnded(t *testing.T) {
 // it went in, and leaves no file.
 func TestHeldBackInFiles(t *testing.T) {
 	t.Parallel()
-	var s screen
+	var s paper
 	p := plainOn(&s)
 	p.Err, p.TempDir = &s, t.TempDir()
 	stream := New(p, time.Now)
@@ -190,8 +190,8 @@ func TestHeldBackInFiles(t *testing.T) {
 		want[i].WriteString(text)
 		fmt.Fprint(held[i].Output(1+random.IntN(2)), text)
 	}
-	if p.tree.memory > heldInMemory {
-		t.Errorf("%d bytes in memory", p.tree.memory)
+	if p.tree.room.memory > heldInMemory {
+		t.Errorf("%d bytes in memory", p.tree.room.memory)
 	}
 	if list, err := os.ReadDir(p.TempDir); err != nil || len(list) > 0 {
 		t.Errorf("files with names: %v %v", list, err)
@@ -203,8 +203,8 @@ func TestHeldBackInFiles(t *testing.T) {
 	if s.String() != want[0].String()+"at once"+want[1].String() {
 		t.Error("something else came out")
 	}
-	if err := stream.Close(); err != nil || p.tree.memory != 0 {
-		t.Errorf("%v, %d bytes in memory at the end", err, p.tree.memory)
+	if err := stream.Close(); err != nil || p.tree.room.memory != 0 {
+		t.Errorf("%v, %d bytes in memory at the end", err, p.tree.room.memory)
 	}
 }
 
@@ -275,7 +275,7 @@ func TestStagesAtOnce(t *testing.T) {
 			}
 		}
 	}
-	var one, many screen
+	var one, many paper
 	stream := New(plainOn(&one), time.Now)
 	build(stream, func(f func()) { f() })
 	if err := stream.Close(); err != nil {

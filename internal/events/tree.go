@@ -7,12 +7,11 @@ import (
 
 // tree puts what several groups tell at the same time into one order.
 type tree struct {
-	show    func(to sink, data []byte) error
-	tempDir string
-	nodes   map[*Group]*node
-	root    node
-	memory  int // bytes held back there
-	over    bool
+	show  func(to sink, data []byte) error
+	room  room
+	nodes map[*Group]*node
+	root  node
+	over  bool
 }
 
 // node is a group. What it tells is shown at once while it is live and its queue is
@@ -67,7 +66,7 @@ func (t *tree) put(g *Group, to sink, data []byte) error {
 	}
 	last := len(n.queue) - 1
 	if last < 0 || n.queue[last].text == nil {
-		n.queue = append(n.queue, item{text: &held{tree: t}})
+		n.queue = append(n.queue, item{text: &held{room: &t.room}})
 		last++
 	}
 	return n.queue[last].text.add(to, data)
