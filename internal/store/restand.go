@@ -103,6 +103,12 @@ func (s *Store) standAgain(j *restanding) error {
 		return fmt.Errorf("making container %q again: %w", j.ID, err)
 	}
 	defer s.Release(j.Layer)
+	// Whoever was killed here before may have made the layer, and no container.
+	if _, err := s.raw.Layer(j.Layer); err == nil {
+		if err := s.raw.DeleteLayer(j.Layer); err != nil {
+			return fmt.Errorf("making container %q again: %w", j.ID, err)
+		}
+	}
 	opts := storage.ContainerOptions{IDMappingOptions: s.mapping(storage.IDMappingOptions{}), Flags: j.Flags}
 	if _, err := s.raw.CreateContainer(j.ID, j.Names, j.ImageID, j.Layer, j.Metadata, &opts); err != nil {
 		return fmt.Errorf("making container %q again: %w", j.ID, err)

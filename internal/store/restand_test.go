@@ -93,6 +93,11 @@ func TestMendRestandings(t *testing.T) {
 		"before anything happened":     {func(*testing.T, *Store, *restanding) {}, "old", false},
 		"when the container was gone":  {func(t *testing.T, s *Store, j *restanding) { must(t, s.DeleteContainer(j.ID)) }, "new", true},
 		"when only its layer was gone": {dropOnlyLayer, "new", true},
+		"between the layer and the container": {func(t *testing.T, s *Store, j *restanding) {
+			must(t, s.DeleteContainer(j.ID))
+			_, err := s.raw.CreateLayer(j.Layer, "", nil, "", true, nil)
+			must(t, err)
+		}, "new", true},
 		"before the record was there": {func(t *testing.T, s *Store, j *restanding) {
 			must(t, s.DeleteContainer(j.ID), s.standAgain(j))
 			dir, err := s.ContainerDir(j.ID)
