@@ -59,8 +59,10 @@ func newEnv(t testing.TB, driver string) *env {
 func engineOn(s *store.Store, dir string) *Engine {
 	return &Engine{
 		Store: s, Images: &transfer.Client{Store: s},
-		Config: containersconf.Config{Containers: containersconf.Containers{DefaultCapabilities: spec.DefaultCapabilities()}},
-		Host:   Host{Version: "test", TempDir: dir, RuntimeDir: dir, Umask: 0o022, Stderr: io.Discard},
+		Config: containersconf.Config{Containers: containersconf.Containers{
+			Namespaces: containersconf.Namespaces{NetNS: "host"}, DefaultCapabilities: spec.DefaultCapabilities(),
+		}},
+		Host: Host{Version: "test", TempDir: dir, RuntimeDir: dir, Umask: 0o022, Stderr: io.Discard},
 	}
 }
 

@@ -49,7 +49,7 @@ func (e *Engine) networkConfig() network.Config {
 	conf := e.Config.Network
 	c := network.Config{
 		Rootless: e.Host.Rootless, Dir: e.networkDir(), ConfigDir: firstNonEmpty(conf.ConfigDir, networkConfDir), RunDir: networkRunDir,
-		LockFiles: []string{networkLock}, Default: conf.Default, DefaultSubnet: conf.DefaultSubnet, PluginDirs: conf.PluginDirs,
+		LockFiles: []string{networkLock}, Default: firstNonEmpty(conf.Default, "podman"), DefaultSubnet: firstNonEmpty(conf.DefaultSubnet, "10.88.0.0/16"), PluginDirs: conf.PluginDirs,
 		Backend: conf.Backend, RootlessCmd: conf.RootlessCmd, FirewallDriver: conf.FirewallDriver, DNSPort: conf.DNSBindPort,
 		PastaOptions: conf.PastaOptions, Env: e.Host.Env,
 	}
