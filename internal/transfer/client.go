@@ -77,6 +77,7 @@ type Client struct {
 
 	budgetOnce sync.Once
 	sayMutex   sync.Mutex
+	askMutex   sync.Mutex
 }
 
 // SystemContext is what the library wants to know for each transfer.
@@ -149,6 +150,8 @@ func (c *Client) credentials(creds string) (*types.DockerAuthConfig, error) {
 	if creds == "" {
 		return nil, nil
 	}
+	c.askMutex.Lock() // one question after the other
+	defer c.askMutex.Unlock()
 	user, password, given := strings.Cut(creds, ":")
 	ask := func(label string, secret bool) (string, error) {
 		if c.Prompt == nil {
