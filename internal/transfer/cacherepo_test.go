@@ -210,6 +210,25 @@ func TestCacheRepoRefusesOtherThings(t *testing.T) {
 	}
 }
 
+// Credentials are those that images have.
+func TestCacheRepoLogsIn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.reg.RequireLogin("me", "secret")
+	place := CachePlace{Kind: PlaceRegistry, Name: f.reg.Host + "/cache"}
+	a := Artifact{Type: stepType, Text: []byte("x"), Layers: []ArtifactLayer{topLayer(t, f.Client)}}
+	if err := f.CacheRepo(place, f.open(t), Compression{}).Put(t.Context(), "a", a); err == nil {
+		t.Error("written without a password")
+	}
+	known := f.open(t)
+	known.Creds = "me:secret"
+	repo := f.CacheRepo(place, known, Compression{})
+	must(t, repo.Put(t.Context(), "a", a))
+	got, err := repo.Get(t.Context(), "a")
+	must(t, err)
+	checkLayer(t, repo, "a", got.Layers[0], a.Layers[0].DiffID)
+}
+
 // What the policy does not let in is no part of a build.
 func TestCacheRepoObeysPolicy(t *testing.T) {
 	t.Parallel()

@@ -37,14 +37,15 @@ func (c *Client) Peek(ctx context.Context, name string, o PullOptions) (Peeked, 
 }
 
 func (c *Client) peek(ctx context.Context, name string, o PullOptions) (Peeked, error) {
-	if o.Platform != (Platform{}) && o.Policy == PullMissing {
+	byPlatform := o.Platform != (Platform{}) && o.Policy == PullMissing
+	if byPlatform {
 		o.Policy = PullNewer // as Pull has it
 	}
 	sys, err := c.SystemContext(o.Registry, o.Platform)
 	if err != nil {
 		return Peeked{}, err
 	}
-	j := &pullJob{c: c, o: o, sys: sys}
+	j := &pullJob{c: c, o: o, sys: sys, byPlatform: byPlatform}
 	defer j.close()
 	local, err := j.local(name)
 	if err != nil || isID(name) || o.Policy == PullNever || local != nil && (!j.wanted(local) || local.name == "") {
@@ -61,12 +62,7 @@ func (c *Client) peek(ctx context.Context, name string, o PullOptions) (Peeked, 
 	if sys, err = c.permit(sys, ref); err != nil {
 		return Peeked{}, err
 	}
-	var p Peeked
-	err = c.retry(ctx, o.Registry, func() error {
-		p, err = j.peekAt(ctx, sys, ref)
-		return err
-	})
-	return p, err
+	return j.peekAt(ctx, sys, ref) // once: Pull tries again
 }
 
 // peekAt reads the image for the platform.
