@@ -7,6 +7,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
+	"github.com/projectatomic/buildah/internal/store"
 	"github.com/projectatomic/buildah/internal/userns"
 )
 
@@ -89,6 +90,8 @@ func confinedHints(err error) []string {
 		return nil
 	case chrootRefused(err):
 		return []string{"the seccomp profile around us wants the capability SYS_CHROOT for that: --cap-add SYS_CHROOT, or in a pod \"capabilities: {add: [SYS_CHROOT]}\"", more}
+	case errors.Is(err, store.ErrDriver):
+		return []string{"use a volume for --root, or another store with --storage-driver vfs", more}
 	case !errors.As(err, &refused):
 		return nil
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,6 +77,10 @@ func TestExamine(t *testing.T) {
 		if notice := s.Notice("/x"); (notice == "") != (c.want == "overlay") || strings.Contains(notice, "\n") {
 			t.Errorf("%s: notice %q", c.place, notice)
 		}
+	}
+	_, err := Open(Options{GraphRoot: at("merged/store"), RunRoot: at("run"), Driver: "overlay"})
+	if !errors.Is(err, ErrDriver) {
+		t.Errorf("opening an overlay store on an overlay: %v", err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"go.podman.io/storage"
+	graphdriver "go.podman.io/storage/drivers"
 	"go.podman.io/storage/types"
 )
 
@@ -28,6 +29,8 @@ var (
 	ErrNameInUse = errors.New("the name is already in use")
 	// ErrNeedsRoot is a store that only root, of some user namespace, can use.
 	ErrNeedsRoot = errors.New("only root can do this, or a command below `buildah unshare`")
+	// ErrDriver is a store whose driver this machine, or this place, does not allow.
+	ErrDriver = errors.New("the storage driver does not work here")
 	// ErrImageInUse is an image that a container was made from.
 	ErrImageInUse = storage.ErrImageUsedByContainer
 )
@@ -79,6 +82,12 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
 	}
 	raw, err := storage.GetStore(so)
+	for _, cause := range []error{graphdriver.ErrIncompatibleFS, graphdriver.ErrNotSupported, graphdriver.ErrPrerequisites} {
+		if errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", ErrDriver, err)
+			break
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
 	}
