@@ -170,6 +170,7 @@ asked() { grep -cE "\"$1 /v2/[^ ]*$2[^ ]* HTTP/1.1\" 20" "$T/requests" || true; 
 }
 
 @test "remote cache: builds at the same time" {
+  [ -n "${SOAK:-}" ] || skip "one of the Go tests has several writers; SOAK=1 has whole builds"
   start_registry
   context
   same
