@@ -185,7 +185,11 @@ func (r *stageRun) namedBase(ctx context.Context, n contexts.Named) error {
 	if left != nil { // nil of this type is no nil of that one
 		o.Selection.Ignore = left
 	}
-	added, err := r.ws.Add(ctx, "/", []string{"."}, o)
+	x := contextBase{n: n, c: c, add: o}
+	if hit, err := r.known(ctx, &x); hit || err != nil {
+		return err
+	}
+	added, err := r.ws.Add(ctx, "/", []string{"."}, x.add)
 	if err != nil {
 		return err
 	}
@@ -195,10 +199,13 @@ func (r *stageRun) namedBase(ctx context.Context, n contexts.Named) error {
 		}
 	}
 	id, err := r.commit(ctx, "", builder.History{CreatedBy: r.nop("ADD " + added.Summary() + " in / ")}, r.intermediate())
-	if err == nil && !r.o.Layers {
+	if err != nil {
+		return err
+	}
+	if !r.o.Layers {
 		r.temporaries.add(id.ID)
 	}
-	return err
+	return r.keepBase(&x, added.Sources)
 }
 
 // baseOf resolves the image of the FROM, or the context of that name.

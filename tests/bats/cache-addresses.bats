@@ -179,3 +179,23 @@ has() {
     has copy "${name#*:}"
   done
 }
+
+@test "cache addresses: a stage on a build context" {
+  mkdir -p "$T/directory"; echo one >"$T/directory/file"
+  printf 'FROM dir\nLABEL x=1\n' >"$T/context/Dockerfile"
+  build --build-context "dir=$T/directory"; is "$pattern" m
+  is "$(grep -c 'Using cache' <<<"$output" || true)" 0
+  build --build-context "dir=$T/directory"; is "$pattern" hh
+  cp -r "$T/directory" "$T/copy"
+  build --build-context "dir=$T/copy"; is "$pattern" hh
+  has file one
+  echo two >"$T/directory/file"
+  build --build-context "dir=$T/directory"; is "$pattern" m
+  has file two
+  echo file >"$T/directory/.dockerignore"
+  build --build-context "dir=$T/directory"; is "$pattern" m
+  buildah rmi -f -a
+  build --build-context "dir=$T/copy"; is "$pattern" m
+  has file one
+  store_is_clean
+}
