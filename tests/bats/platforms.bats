@@ -83,7 +83,7 @@ COPY Dockerfile /'
   dockerfile <<'D'
 FROM --platform=$BUILDPLATFORM docker.io/library/busybox AS build
 ARG TARGETARCH
-RUN [ "$TARGETARCH" = arm64 ] || exit 7
+RUN [ "$TARGETARCH" != s390x ] || exit 7
 FROM scratch
 COPY --from=build /bin/sh /
 D
