@@ -77,6 +77,7 @@ func (d *display) picture(e *builder.Engine, f *buildFlags) *events.TTY {
 		Color: p.env("NO_COLOR") == "",
 		Size:  func() (columns, rows int) { return sizeOf(p.stderr) },
 	}
+	e.Images.Aside = t.Aside
 	if ask := e.Images.Prompt; ask != nil {
 		e.Images.Prompt = func(label string, secret bool) (word string, err error) {
 			t.Aside(func() { word, err = ask(label, secret) })

@@ -32,6 +32,7 @@ type TTY struct {
 	cached   int
 	builds   int      // that were begun and are not done
 	above    []string // lines that go above the picture for good
+	aside    int      // callers that use the terminal themselves
 	transfer string   // the latest line about an image that no step asked for
 	stop     chan struct{}
 	stopped  sync.WaitGroup
@@ -261,18 +262,28 @@ func (t *TTY) Draw() {
 }
 
 func (t *TTY) draw(picture []string) {
+	if t.aside > 0 {
+		return
+	}
 	columns, _ := t.size()
 	t.screen.draw(t.above, picture, columns, t.paint)
 	t.above = nil
 }
 
-// Aside takes the picture away while the caller uses the terminal.
+// Aside takes the picture away while the caller uses the terminal. What happens
+// meanwhile is shown afterwards.
 func (t *TTY) Aside(do func()) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	if !t.begun.IsZero() {
 		t.draw(nil)
 	}
+	t.aside++
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.aside--
+	}()
 	do()
 }
 

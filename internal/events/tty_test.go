@@ -153,7 +153,12 @@ func TestTTYSuccess(t *testing.T) {
 	g.Step("RUN x", "Dockerfile", 2)
 	g.Miss("the files are others\na: changed")
 	*passed = 2 * time.Second
-	tty.Aside(func() { fmt.Fprint(v, "Password: \r\n") })
+	tty.Draw()
+	tty.Aside(func() {
+		s.Warn(Warning{Text: "meanwhile"})
+		tty.Draw()
+		fmt.Fprint(v, "Password: \r\n")
+	})
 	tty.Draw()
 	g.Commit("x")
 	g.Image("i")

@@ -75,6 +75,10 @@ type Client struct {
 	// Prompt asks the user for what credentials lack. nil: nobody can be asked.
 	Prompt func(label string, secret bool) (string, error)
 
+	// Aside lets work have the terminal of the caller to itself: the library asks there
+	// which of several names is meant. nil: it has it anyway.
+	Aside func(work func())
+
 	budgetOnce sync.Once
 	sayMutex   sync.Mutex
 	askMutex   sync.Mutex

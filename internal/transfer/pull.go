@@ -200,7 +200,13 @@ func (j *pullJob) candidates(ctx context.Context, name string, local *match) ([]
 	if named, ok := parsed.(reference.Named); ok {
 		name = withoutTag(named).String()
 	}
-	resolved, err := shortnames.Resolve(j.sys, name)
+	var resolved *shortnames.Resolved
+	resolve := func() { resolved, err = shortnames.Resolve(j.sys, name) }
+	if j.c.Aside != nil {
+		j.c.Aside(resolve)
+	} else {
+		resolve()
+	}
 	if err != nil {
 		return nil, err
 	}
