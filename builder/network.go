@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func (x *execution) beginNetwork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := network.Request{Choice: choice, Container: x.Name(), IDs: ids}
+	r := network.Request{Choice: choice, Container: x.Name(), IDs: ids, Settings: netSettings(x.engine.Config.DefaultSysctls)}
 	c := &connecting{done: make(chan struct{}), asItWas: true}
 	x.connecting = c
 	go func() {
@@ -76,6 +77,14 @@ func (x *execution) beginNetwork(ctx context.Context) error {
 		c.namespace, c.err = x.engine.networks.get(x.engine).Get(ctx, r)
 	}()
 	return nil
+}
+
+// netSettings are those of the kernel's settings that belong to a network namespace,
+// which the runtime makes.
+func netSettings(list []string) map[string]string {
+	all := sysctls(list)
+	maps.DeleteFunc(all, func(name, _ string) bool { return !strings.HasPrefix(name, "net.") })
+	return all
 }
 
 // networkIDs are the id maps of a container with a user namespace of its own, which
@@ -153,7 +162,7 @@ var harmless = []string{
 // it has no rights for that, no writable view of the kernel's settings, and all of
 // its processes end with it.
 func leavesNetwork(s *specsSpec) bool {
-	if s.Process.Capabilities == nil || len(s.Linux.ReadonlyPaths) == 0 || len(s.Linux.Sysctl) > 0 || s.Hooks != nil {
+	if s.Process.Capabilities == nil || len(s.Linux.ReadonlyPaths) == 0 || s.Hooks != nil {
 		return false
 	}
 	for _, name := range s.Process.Capabilities.Bounding {

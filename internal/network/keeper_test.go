@@ -96,6 +96,28 @@ func TestUsedAgain(t *testing.T) {
 	}
 }
 
+// TestSettings: a command that sets the kernel's settings leaves them behind.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	n := m.manager()
+	get := func(value string) *Namespace {
+		s, err := n.Get(t.Context(), Request{Choice: Choice{Kind: Private}, Settings: map[string]string{"net.ipv4.x": value}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = s.Release(true)
+		return s
+	}
+	first := get("1")
+	if second := get("2"); second.Path == first.Path {
+		t.Error("the settings of another are taken over")
+	}
+	if third := get("1"); third.Path != first.Path {
+		t.Error("the same settings, but another namespace")
+	}
+}
+
 // TestIdleEnds: nobody comes.
 func TestIdleEnds(t *testing.T) {
 	t.Parallel()

@@ -52,6 +52,9 @@ type Request struct {
 	Choice    Choice
 	Container string // its name; not its host name, which an image may choose
 	IDs       IDMaps
+	// Settings of the kernel are made by the runtime, if at all; no namespace with
+	// others is given.
+	Settings map[string]string
 }
 
 // ErrNone says that nothing on this machine connects a private network.
@@ -111,7 +114,7 @@ func (c Config) privateKinds() []Kind {
 
 // plan says what a keeper has to do.
 func (m *Manager) plan(kind Kind, r Request) (plan, error) {
-	p := plan{Dir: m.conf.Dir, IDs: r.IDs}
+	p := plan{Dir: m.conf.Dir, IDs: r.IDs, Settings: r.Settings}
 	var err error
 	switch kind {
 	case Netavark:

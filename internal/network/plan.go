@@ -32,15 +32,16 @@ type Connection struct {
 
 // plan is what a keeper is to do. It is kept beside the namespace for the sweep.
 type plan struct {
-	ID       string        `json:"id"`     // of 64 hexadecimal digits
-	Dir      string        `json:"dir"`    // of all keepers
-	HostNet  string        `json:"host"`   // the namespace that we are in, see identity
-	HostUser string        `json:"user"`   // likewise
-	Shared   bool          `json:"shared"` // other commands may have it when we are done
-	IDs      IDMaps        `json:"ids"`
-	Netavark *netavarkPlan `json:"netavark,omitempty"` // one of the three
-	Pasta    *pastaPlan    `json:"pasta,omitempty"`
-	Slirp    *slirpPlan    `json:"slirp4netns,omitempty"`
+	ID       string            `json:"id"`     // of 64 hexadecimal digits
+	Dir      string            `json:"dir"`    // of all keepers
+	HostNet  string            `json:"host"`   // the namespace that we are in, see identity
+	HostUser string            `json:"user"`   // likewise
+	Shared   bool              `json:"shared"` // other commands may have it when we are done
+	IDs      IDMaps            `json:"ids"`
+	Settings map[string]string `json:"settings,omitempty"` // see Request
+	Netavark *netavarkPlan     `json:"netavark,omitempty"` // one of the three
+	Pasta    *pastaPlan        `json:"pasta,omitempty"`
+	Slirp    *slirpPlan        `json:"slirp4netns,omitempty"`
 }
 
 // protocol changes when a keeper of this version does not understand another's messages.
