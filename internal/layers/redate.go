@@ -26,7 +26,12 @@ func Redate(ctx context.Context, s *store.Store, parent, id string, c Clamp) (La
 			return err
 		}
 		defer func() { err = errors.Join(err, r.Close()) }()
-		return (&rewriter{clamp: c}).rewrite(to, &ctxReader{ctx, r})
+		if err := (&rewriter{clamp: c}).rewrite(to, &ctxReader{ctx, r}); err != nil {
+			return err
+		}
+		// Storage's reader must not be closed while it makes what follows the archive's end.
+		_, err = io.Copy(io.Discard, r)
+		return err
 	})
 	if err != nil {
 		return Layer{}, fmt.Errorf("changing the times of layer %q: %w", id, err)

@@ -90,3 +90,15 @@ hits() { grep -c '^--> Using cache [0-9a-f]\{64\}$' <<<"$output" || true; }
   buildah bud --layers "$T/context"
   says '/bin/sh -ec tr'
 }
+
+@test "cache: what a mounted link leads to counts" {
+  base busybox
+  echo one >"$T/context/real"
+  ln -s real "$T/context/link"
+  printf 'FROM docker.io/library/busybox\nRUN --mount=type=bind,source=link,target=/m cat /m >/out\n' >"$T/context/Dockerfile"
+  buildah bud -q --layers "$T/context"
+  echo two >"$T/context/real"
+  buildah bud -q --layers -t linked "$T/context"
+  buildah from localhost/linked
+  buildah run "$output" cat /out; is "$output" two
+}
