@@ -50,10 +50,12 @@ func (e *Engine) guardOnce(how int, then func(top string) error) (gone bool, err
 		return false, err
 	}
 	f, err := os.OpenFile(top, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
-	}
-	if err != nil {
+	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
+		return false, notOurs(top)
+	case err != nil:
 		return false, err
 	}
 	defer f.Close()
@@ -66,10 +68,12 @@ func (e *Engine) guardOnce(how int, then func(top string) error) (gone bool, err
 	}
 	// Whoever made it first may have been somebody else, in a directory for all.
 	if int(st.Uid) != os.Geteuid() {
-		return false, fmt.Errorf("%q is not a directory of ours: remove it", top)
+		return false, notOurs(top)
 	}
 	return false, then(top)
 }
+
+func notOurs(top string) error { return fmt.Errorf("%q is not a directory of ours: remove it", top) }
 
 func flock(f *os.File, how int) error {
 	for {
