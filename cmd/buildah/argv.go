@@ -107,7 +107,8 @@ func readArgv(root *cli.App, words []string) (invocation, error) {
 		s.inv.commands = append(s.inv.commands, c)
 		commands = c.Subcommands
 	}
-	return s.inv, s.rest()
+	err := s.rest()
+	return s.inv, err
 }
 
 // rest takes the flags and the positional words of the command that was found.

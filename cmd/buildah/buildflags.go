@@ -1,10 +1,6 @@
 package main
 
-import (
-	"strconv"
-
-	"github.com/projectatomic/buildah/builder"
-)
+import "github.com/projectatomic/buildah/builder"
 
 // buildFlags are the flags of `build`, in groups by what they are about.
 type buildFlags struct {
@@ -154,8 +150,7 @@ func metadataFlags(m *builder.Metadata) []*option {
 }
 
 func (f *cacheFlags) options(p *program) []*option {
-	f.layers, _ = strconv.ParseBool(p.env("BUILDAH_LAYERS"))
-	f.rm = true
+	f.layers, f.rm = p.layersByDefault(), true
 	return []*option{
 		noting(boolOption("force-rm", &f.forceRm, "remove the working container also after a failure"), &f.asked.forceRm),
 		noting(boolOption("layers", &f.layers, "keep an image of each step"), &f.asked.layers),
@@ -176,9 +171,4 @@ func (f *runningFlags) options() []*option {
 		listOption("runtime-flag", "FLAG", &f.runtimeFlags, "flag for the runtime, without the leading --"),
 		boolOption("stdin", &f.stdin, "RUN reads the standard input of the caller"),
 	}
-}
-
-// refusedOfBuild are the flags whose machinery this version lacks.
-func refusedOfBuild() []refusal {
-	return []refusal{refusedOfWorkload()}
 }

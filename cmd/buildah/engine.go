@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	}
 	st, err := p.openStore(process)
 	if errors.Is(err, store.ErrNeedsRoot) {
-		return usageError{cause: err, hint: "type: buildah unshare --mount ROOT=" + firstText(c.Args().First(), "CONTAINER") + ` sh -c 'ls "$ROOT"'`}
+		return usageError{cause: err, hint: "type: buildah unshare --mount ROOT=" + cmp.Or(c.Args().First(), "CONTAINER") + ` sh -c 'ls "$ROOT"'`}
 	}
 	if err != nil {
 		return err

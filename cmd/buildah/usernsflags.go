@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -86,10 +87,10 @@ func (f *usernsFlags) maps(global globals) (uids, gids []specs.LinuxIDMapping, e
 	if gids, err = readMap("userns-gid-map", gidMap); err != nil {
 		return nil, nil, err
 	}
-	if uids, err = named(uids, "/etc/subuid", firstText(f.uidMapUser, f.gidMapGroup), ownUIDMap); err != nil {
+	if uids, err = named(uids, "/etc/subuid", cmp.Or(f.uidMapUser, f.gidMapGroup), ownUIDMap); err != nil {
 		return nil, nil, err
 	}
-	if gids, err = named(gids, "/etc/subgid", firstText(f.gidMapGroup, f.uidMapUser), ownGIDMap); err != nil {
+	if gids, err = named(gids, "/etc/subgid", cmp.Or(f.gidMapGroup, f.uidMapUser), ownGIDMap); err != nil {
 		return nil, nil, err
 	}
 	if len(gids) == 0 {
@@ -100,13 +101,6 @@ func (f *usernsFlags) maps(global globals) (uids, gids []specs.LinuxIDMapping, e
 
 // errGroupsAlone refuses half of a map.
 var errGroupsAlone = errors.New("--userns-gid-map needs --userns-uid-map beside it")
-
-func firstText(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
 
 func readMap(flag string, texts []string) ([]specs.LinuxIDMapping, error) {
 	if len(texts) == 0 {
