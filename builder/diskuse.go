@@ -149,7 +149,8 @@ func (e *Engine) DiskUses() (DiskUses, error) {
 			use.Number++
 		}
 	}
-	return d, e.measureFiles(&d)
+	err = e.measureFiles(&d)
+	return d, err
 }
 
 // measureFiles looks at what no record tells.

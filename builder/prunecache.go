@@ -45,7 +45,8 @@ func (e *Engine) PruneBuildCache(ctx context.Context, o CachePruneOptions) (Cach
 		return CachePruned{}, err
 	}
 	p := eviction{engine: e, holdings: h, left: map[string][]buildcache.Item{}}
-	return p.result, p.evict(ctx, h.oldestFirst(items), o)
+	err = p.evict(ctx, h.oldestFirst(items), o)
+	return p.result, err
 }
 
 // eviction is one pruning of the cache.

@@ -52,7 +52,8 @@ func ParseNamed(text, cwd string) (Named, error) {
 			return Named{}, fmt.Errorf("build context %q: it is named NAME or NAME::PLATFORM", text)
 		}
 	}
-	return n, n.parse(cwd)
+	err := n.parse(cwd)
+	return n, err
 }
 
 // parse finds out what the value is.

@@ -145,7 +145,8 @@ func parseMount(text string, c Context) (Mount, error) {
 			return m.Mount, &FieldError{Word: f.word(), err: err}
 		}
 	}
-	return m.Mount, m.settle(c)
+	err = m.settle(c)
+	return m.Mount, err
 }
 
 // splitFields splits at commas.

@@ -52,7 +52,8 @@ func Parse(text string) (Spec, error) {
 	if s.ID == "" {
 		return s, errFormat
 	}
-	return s, s.settle(source, kind)
+	err = s.settle(source, kind)
+	return s, err
 }
 
 // settle finds out where the value is.
@@ -97,9 +98,6 @@ type AgentSpec struct {
 	ID    string
 	Paths []string // of one socket, or of private keys; none means the caller's agent
 }
-
-// DefaultAgent is the ID that is meant where none is named.
-const DefaultAgent = "default"
 
 // ParseAgent reads a --ssh: ID[=PATH[,PATH...]].
 func ParseAgent(text string) (AgentSpec, error) {

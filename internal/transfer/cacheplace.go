@@ -74,12 +74,14 @@ func parsePlace(text string, w placeWords) (CachePlace, error) {
 	switch first, _, _ := strings.Cut(text, ","); {
 	case found && (kind == PlaceOCI || kind == PlaceDir):
 		p := CachePlace{Kind: kind}
-		return p, p.directory(rest)
+		err := p.directory(rest)
+		return p, err
 	case strings.Contains(first, "="):
 		return w.parse(text)
 	}
 	p := CachePlace{Kind: PlaceRegistry}
-	return p, p.repository(text)
+	err := p.repository(text)
+	return p, err
 }
 
 // parse reads options.
@@ -105,7 +107,8 @@ func (w placeWords) parse(text string) (p CachePlace, err error) {
 			}
 		}
 	}
-	return p, p.locate(kind, where, w.directory)
+	err = p.locate(kind, where, w.directory)
+	return p, err
 }
 
 // names are the options that there are.

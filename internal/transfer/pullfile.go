@@ -267,7 +267,8 @@ func archiveIndex(file string) (imgspec.Index, error) {
 			return index, err
 		}
 		if strings.TrimPrefix(h.Name, "./") == imgspec.ImageIndexFile {
-			return index, json.NewDecoder(io.LimitReader(entries, indexLimit)).Decode(&index)
+			err := json.NewDecoder(io.LimitReader(entries, indexLimit)).Decode(&index)
+			return index, err
 		}
 	}
 }
