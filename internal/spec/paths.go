@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -58,12 +57,4 @@ func (p Paths) unmasked(name string) bool {
 		ok, err := path.Match(pattern, name)
 		return err == nil && ok
 	})
-}
-
-// CheckUnmask tells whether a pattern of [Paths].Unmasks is well formed.
-func CheckUnmask(pattern string) error {
-	if _, err := path.Match(pattern, "/"); err != nil {
-		return fmt.Errorf("unmask pattern %q: %w", pattern, err)
-	}
-	return nil
 }

@@ -267,7 +267,4 @@ func TestPaths(t *testing.T) {
 	if got := (Paths{Unmasks: []string{"ALL"}, Masks: []string{"/x"}}).masked(); len(got) != 0 {
 		t.Errorf("everything is unmasked, but not %v", got)
 	}
-	if CheckUnmask("/proc/[") == nil || CheckUnmask("/proc/*") != nil {
-		t.Error("patterns are not checked")
-	}
 }

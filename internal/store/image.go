@@ -124,12 +124,6 @@ func (s *Store) ReapTorn() (removed []string, err error) {
 	return removed, errors.Join(errs...)
 }
 
-// SetImageNames makes names the only names of an image; they are taken from
-// whatever image had them.
-func (s *Store) SetImageNames(id string, names []string) error {
-	return naming(id, s.raw.SetNames(id, names))
-}
-
 // AddImageName gives an image further names; they are taken from whatever image had them.
 func (s *Store) AddImageName(id string, names ...string) error {
 	return naming(id, s.raw.AddNames(id, names))

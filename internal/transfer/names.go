@@ -38,16 +38,6 @@ func splitTransport(text string) (t types.ImageTransport, rest string) {
 	return t, rest
 }
 
-// HasTransport tells whether an image is named with a known transport, and
-// gives the transport's word: "docker", "dir", "oci-archive" ...
-func HasTransport(text string) (word string, ok bool) {
-	t, _ := splitTransport(text)
-	if t == nil {
-		return "", false
-	}
-	return t.Name(), true
-}
-
 // parse reads the part after the transport. Names in the store mean ours,
 // whatever storage.conf says, unless another one is spelled out in brackets.
 func (c *Client) parse(t types.ImageTransport, rest string) (types.ImageReference, error) {

@@ -114,12 +114,6 @@ func (p Process) Rootless() bool {
 	return p.InvokingUID() != 0 || p.env(ConfiguredEnv) != "" || !p.SysAdmin || !p.FullMap
 }
 
-// OwnStorage tells whether images are kept in the user's home. Root of a
-// container keeps the usual place.
-func (p Process) OwnStorage() bool {
-	return p.Rootless() && p.InvokingUID() != 0
-}
-
 // InSession tells whether we have been re-executed in a user namespace already.
 func (p Process) InSession() bool {
 	return p.env(ConfiguredEnv) != "" || p.UID == 0 && p.InvokingUID() != 0

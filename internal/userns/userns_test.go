@@ -125,13 +125,13 @@ func TestDefinitions(t *testing.T) {
 	t.Parallel()
 	full := Process{SysAdmin: true, FullMap: true}
 	for name, c := range map[string]struct {
-		p                               Process
-		env                             map[string]string
-		rootless, own, inside, needsOne bool
+		p                          Process
+		env                        map[string]string
+		rootless, inside, needsOne bool
 	}{
 		"root":                  {p: full},
-		"user":                  {p: Process{UID: 1000, FullMap: true}, rootless: true, own: true, needsOne: true},
-		"user inside":           {p: Process{SysAdmin: true}, env: map[string]string{UIDEnv: "1000", ConfiguredEnv: "done"}, rootless: true, own: true, inside: true},
+		"user":                  {p: Process{UID: 1000, FullMap: true}, rootless: true, needsOne: true},
+		"user inside":           {p: Process{SysAdmin: true}, env: map[string]string{UIDEnv: "1000", ConfiguredEnv: "done"}, rootless: true, inside: true},
 		"root inside":           {p: Process{SysAdmin: true}, env: map[string]string{UIDEnv: "0", ConfiguredEnv: "done"}, rootless: true, inside: true},
 		"root of a container":   {p: Process{SysAdmin: true}, rootless: true},
 		"root without rights":   {p: Process{FullMap: true}, rootless: true, needsOne: true},
@@ -139,9 +139,9 @@ func TestDefinitions(t *testing.T) {
 		"nonsense in the id":    {p: full, env: map[string]string{UIDEnv: "x"}},
 	} {
 		c.p.Getenv = func(name string) string { return c.env[name] }
-		got := []bool{c.p.Rootless(), c.p.OwnStorage(), c.p.InSession(), c.p.NeedsSession()}
-		if diff := cmp.Diff([]bool{c.rootless, c.own, c.inside, c.needsOne}, got); diff != "" {
-			t.Errorf("%s: rootless, own storage, in session, needs session: %s", name, diff)
+		got := []bool{c.p.Rootless(), c.p.InSession(), c.p.NeedsSession()}
+		if diff := cmp.Diff([]bool{c.rootless, c.inside, c.needsOne}, got); diff != "" {
+			t.Errorf("%s: rootless, in session, needs session: %s", name, diff)
 		}
 	}
 }
