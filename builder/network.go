@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,8 @@ type networkChoice struct {
 }
 
 // chooseNetwork decides between the host's network, none, one to join and one that
-// is ours to connect, whose word it gives then.
+// is ours to connect, whose word it gives then. A word for the host's is one that
+// cannot be had.
 func (x *execution) chooseNetwork() (choice networkChoice, word string) {
 	n := x.namespace("network")
 	policy := x.o.Network
@@ -41,7 +43,7 @@ func (x *execution) chooseNetwork() (choice networkChoice, word string) {
 	case policy == NetworkDisabled:
 		return networkChoice{}, ""
 	case x.isolation == IsolationChroot:
-		return networkChoice{host: true, managed: true}, ""
+		return networkChoice{host: true, managed: true}, n.Path
 	}
 	return networkChoice{configured: true, managed: true}, n.Path
 }
@@ -58,6 +60,9 @@ type connecting struct {
 func (x *execution) beginNetwork(ctx context.Context) error {
 	var word string
 	x.network, word = x.chooseNetwork()
+	if x.network.host && word != "" {
+		return fmt.Errorf("network %q: chroot isolation has none but the host's: use --isolation oci, or --network host", word)
+	}
 	if !x.network.configured {
 		return nil
 	}

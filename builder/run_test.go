@@ -138,6 +138,7 @@ func TestNetworkChoice(t *testing.T) {
 		"run beats record": {isolation: IsolationOCI, record: NetworkDisabled, policy: NetworkEnabled, want: ours},
 		"host":             {isolation: IsolationOCI, policy: NetworkEnabled, option: &Namespace{Name: "network", Host: true}, want: host},
 		"join":             {isolation: IsolationOCI, option: &path, want: networkChoice{path: path.Path, managed: true}},
+		"name in chroot":   {isolation: IsolationChroot, option: &named, want: host, word: "podman,other"}, // which is refused
 		"by name":          {isolation: IsolationOCI, policy: NetworkEnabled, option: &named, want: ours, word: "podman,other"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/projectatomic/buildah/builder"
@@ -36,8 +37,11 @@ func (f *namespaceFlags) set(name, mode string) error {
 	case "host":
 		n.Host = true
 	default:
-		n.Path = strings.TrimPrefix(mode, "ns:")
-		if _, err := os.Stat(n.Path); err != nil {
+		var err error
+		if n.Path, err = filepath.Abs(strings.TrimPrefix(mode, "ns:")); err == nil { // commands are started elsewhere
+			_, err = os.Stat(n.Path)
+		}
+		if err != nil {
 			return fmt.Errorf("looking for the %s namespace: %w", name, err)
 		}
 	}

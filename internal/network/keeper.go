@@ -37,6 +37,7 @@ func Register() {
 
 // keep is the keeper's main function.
 func keep() {
+	dropInherited()
 	// First of all: nothing that we have open may get into the programs that we start.
 	if unix.CloseRange(wireFD, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC) != nil {
 		unix.CloseOnExec(wireFD)
@@ -104,6 +105,9 @@ func (k *keeper) connect(ctx context.Context) (err error) {
 	k.linked = k.plan.connector()
 	k.answer.Connection, err = k.linked.connect(ctx, k)
 	k.answer.Path, k.answer.UserPath = k.space.path(), k.space.userPath()
+	if err == nil {
+		k.answer.Space, err = identity(k.answer.Path)
+	}
 	return err
 }
 

@@ -45,7 +45,7 @@ type plan struct {
 }
 
 // protocol changes when a keeper of this version does not understand another's messages.
-const protocol = 1
+const protocol = 2
 
 // key is the same for namespaces that can stand in for each other.
 func (p plan) key() string {

@@ -121,7 +121,9 @@ func (n *Namespace) receive() error {
 	}
 	n.Connection, n.Path, n.UserPath = a.Connection, a.Path, a.UserPath
 	var err error
-	n.identity, err = identity(n.Path)
+	if n.identity, err = identity(n.Path); err == nil && n.identity != a.Space {
+		err = fmt.Errorf("connecting a network namespace: %q is another file here than for its keeper", n.Path)
+	}
 	return err
 }
 

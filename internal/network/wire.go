@@ -21,6 +21,7 @@ type wire struct {
 type answer struct {
 	Failed     string     `json:"failed,omitempty"`
 	Path       string     `json:"path,omitempty"`
+	Space      string     `json:"space,omitempty"` // what is at Path, see identity: process ids differ by place
 	UserPath   string     `json:"userPath,omitempty"`
 	Connection Connection `json:"connection"`
 }

@@ -61,6 +61,9 @@ setup() {
   buildah run --network "ns:$T/other" "$ctr" grep -o 'mine:' /proc/net/dev; is "$output" "mine:"
   buildah run --network "$T/other" "$ctr" grep -o 'mine:' /proc/net/dev; is "$output" "mine:"
   umount "$T/other"
+  touch "$T/other"; unshare -n mount --bind /proc/self/ns/net "$T/other"
+  cd "$T"; buildah run --network ns:other "$ctr" grep -c : /proc/net/dev; is "$output" 1
+  umount "$T/other"
   buildah 125 run --network "ns:$T/nosuch" "$ctr" true; one_line_error
   is "$(kept)" ""
 }
@@ -88,6 +91,16 @@ setup() {
   buildah run --cap-add CAP_NET_ADMIN "$ctr" ip addr add 198.51.100.1/32 dev eth0
   buildah run "$ctr" ip -o -4 addr show eth0
   says_not 198.51.100.1
+}
+
+@test "network: a lock of the caller is not kept by what outlives the command" {
+  needs_helper netavark; needs flock
+  # What was connected is kept for three seconds; nobody who waits for us waits for that.
+  for _ in 1 2; do
+    flock "$T/lock" "$BUILDAH_BINARY" --root "$T/root" --runroot "$T/run" run "$ctr" true
+    flock --timeout 1 "$T/lock" true
+  done
+  [ -n "$(kept)" ]
 }
 
 @test "network: by name, with others in it" {
@@ -125,6 +138,8 @@ setup() {
   buildah 125 run --network container:x "$ctr" true; says "ns:PATH"
   buildah 125 run --network slirp4netns:x=y "$ctr" true; says "there is no such option"
   buildah 125 run --isolation chroot --network podman "$ctr" true; says "cannot set --network other than host"
+  BUILDAH_ISOLATION=chroot buildah 125 run --network podman "$ctr" true; one_line_error
+  says 'network "podman": chroot isolation has none but the host'
   on_machine ip addr add 10.88.7.7/24 dev out0
   buildah 125 run --network podman "$ctr" true
   says 'its subnet 10.88.0.0/16 is in use by the interface "out0"'
