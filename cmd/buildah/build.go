@@ -9,6 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/imagebuildah"
@@ -189,6 +190,9 @@ func (f *buildFlags) settle(c *cli.Context, p *program, e *builder.Engine) (o im
 // settleSource says what is read.
 func (f *buildFlags) settleSource(p *program, temp string, warn func(string, ...any)) (s imagebuildah.Source, err error) {
 	cwd, err := os.Getwd()
+	if err != nil { // an absolute context will do where the user may not look at the current directory
+		cwd, err = unix.Getwd()
+	}
 	if err != nil {
 		return s, fmt.Errorf("finding the current directory: %w", err)
 	}

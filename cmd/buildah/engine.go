@@ -36,7 +36,7 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	if process.NeedsSession() && c.Command.Name != "mount" {
 		return p.enterSession(c, process)
 	}
-	conf, err := p.configuration()
+	conf, err := p.configuration(process)
 	if err != nil {
 		return statusError{status: statusStart, cause: err}
 	}
@@ -71,13 +71,16 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 }
 
 // configuration reads containers.conf and exports its variables that are not set.
-func (p *program) configuration() (containersconf.Config, error) {
-	conf, err := containersconf.Load(os.LookupEnv, os.Getuid())
+func (p *program) configuration(process userns.Process) (containersconf.Config, error) {
+	conf, err := containersconf.Load(os.LookupEnv, process.InvokingUID())
 	if err != nil {
 		return conf, err
 	}
 	if m := p.global.cgroupManager; m != "" {
 		conf.CgroupManager = m
+	}
+	if process.Rootless() && conf.CgroupManager == "systemd" && !userSystemd(p.env) {
+		conf.CgroupManager = "cgroupfs"
 	}
 	for _, item := range conf.Env {
 		name, value, ok := strings.Cut(item, "=")

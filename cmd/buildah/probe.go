@@ -122,7 +122,7 @@ func (p *program) probeInside(c *cli.Context, process userns.Process) ([]finding
 	if err != nil {
 		return nil, err
 	}
-	conf, err := p.configuration()
+	conf, err := p.configuration(process)
 	if err != nil {
 		return nil, statusError{status: statusStart, cause: err}
 	}

@@ -19,6 +19,7 @@ import (
 
 func (p *program) unshareCommand() *cli.Command {
 	var mounts []string
+	env := os.Environ() // before this program sets TMPDIR, which other places are found by
 	return &cli.Command{
 		Name:      "unshare",
 		Usage:     "run a command in a user namespace of its own",
@@ -46,11 +47,11 @@ func (p *program) unshareCommand() *cli.Command {
 				return p.enterSession(c, process)
 			}
 			if len(mounts) == 0 {
-				return p.start(c.Context, argv, nil)
+				return p.start(c.Context, argv, env)
 			}
 			return p.withEngine(c, func(e *builder.Engine) error {
 				return p.unshareMounted(c.Context, e, mounts, func(mounted []string) error {
-					return p.start(c.Context, argv, mounted)
+					return p.start(c.Context, argv, append(env, mounted...))
 				})
 			})
 		},
@@ -75,10 +76,10 @@ func (p *program) enterSession(c *cli.Context, process userns.Process) error {
 	return err
 }
 
-// start runs a program of the host with further variables.
+// start runs a program of the host.
 func (p *program) start(ctx context.Context, argv, env []string) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, p.stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
 	err := cmd.Run()

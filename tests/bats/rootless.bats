@@ -54,6 +54,25 @@ layers() {
   is "$output" $'0\nsh\nguest\nstatus 7\nx'
 }
 
+@test "rootless: after su, on a machine with systemd" {
+  needs runc
+  # No session, so no bus to systemd: the runtime makes the cgroups. Drop-ins are those for users.
+  [ -d /etc/containers ] || skip "there is no /etc/containers to put other files over"
+  su() {
+    # shellcheck disable=SC2016 # for that shell
+    unshare -m sh -ec 'mount -t tmpfs run /run; mkdir -p /run/systemd/system
+      mount -t tmpfs etc /etc/containers; cd /etc/containers; mkdir containers.rootless.conf.d containers.rootful.conf.d
+      echo "engine.env = [\"WHOSE=a user\"]" >containers.rootless.conf.d/x.conf
+      echo "engine.env = [\"WHOSE=root\"]" >containers.rootful.conf.d/x.conf
+      chmod -R a+rX .; exec su "$@"' su "$@"
+  }
+  mine '
+    base; ctr=$(buildah from docker.io/library/busybox)
+    buildah run --network host --isolation oci --env WHOSE $ctr sh -c "echo ran for \$WHOSE"'
+  is "$output" "ran for a user"
+  unset -f su
+}
+
 @test "rootless: a RUN's directory becomes the layer" {
   mine '
     base
@@ -96,6 +115,9 @@ layers() {
     buildah unshare --mount M=c sh -c "stat -c %u:%g \$M/made; cat \$M/made"
     buildah run c stat -c %u /made'
   is "$output" $'5:6\ntext\n5'
+  # Where the state of mounts is found by TMPDIR, both find the same.
+  mine 'buildah unshare --mount M=c sh -c "echo \$TMPDIR"; unset TMPDIR; buildah unshare --mount M=c sh -c "echo TMPDIR=\$TMPDIR"'
+  is "$output" "$RHOME/home/$BATS_TEST_NUMBER/tmp"$'\nTMPDIR='
   mine 125 'buildah mount c'
   says "buildah unshare"
 }
