@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/containersconf"
@@ -103,9 +106,11 @@ func (r *registryFlags) settle(p *program, conf containersconf.Config) (builder.
 		reg.AuthFile = p.defaultAuthFile()
 	}
 	if reg.AuthFile != "" {
-		if _, err := os.Stat(reg.AuthFile); err != nil {
+		var err error
+		if reg.AuthFile, err = rereadable(reg.AuthFile); err != nil {
 			return reg, fmt.Errorf("credential file is not accessible: %w", err)
 		}
+		r.registry.AuthFile = reg.AuthFile
 	}
 	reg.Retries = conf.Retry
 	if r.asked.retry {
@@ -115,6 +120,38 @@ func (r *registryFlags) settle(p *program, conf containersconf.Config) (builder.
 		reg.RetryDelay = conf.RetryDelay
 	}
 	return reg, nil
+}
+
+// authLimit is the most that a file of credentials may have, in bytes.
+const authLimit = 1 << 20
+
+// rereadable gives a path by which a file can be read any number of times: what comes
+// out of a pipe, such as --authfile <(COMMAND), is kept in memory.
+func rereadable(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return path, err
+	}
+	from, err := os.Open(path)
+	if err != nil {
+		return path, err
+	}
+	defer from.Close()
+	data, err := io.ReadAll(io.LimitReader(from, authLimit+1))
+	switch {
+	case err != nil:
+		return path, err
+	case len(data) > authLimit:
+		return path, fmt.Errorf("%q has more than %d bytes", path, authLimit)
+	}
+	fd, err := unix.MemfdCreate("credentials", unix.MFD_CLOEXEC) // it goes with this process
+	if err != nil {
+		return path, err
+	}
+	if n, err := unix.Write(fd, data); err != nil || n < len(data) {
+		return path, errors.Join(err, unix.Close(fd))
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", fd), nil
 }
 
 // defaultAuthFile is where the environment says that credentials are.

@@ -37,6 +37,9 @@ locked_registry() {
   printf '{"auths":{"%s":{"auth":"%s"}}}' "$REGISTRY" "$(printf user:secret | base64)" >"$T/auth.json"
   buildah pull --quiet --cert-dir "$T/certs" --authfile "$T/auth.json" "docker://$REGISTRY/one"; id=$output
   REGISTRY_AUTH_FILE=$T/auth.json buildah pull -q --tls-verify=false "docker://$REGISTRY/two"; is "$output" "$id"
+  # What can be read once is enough for several requests.
+  printf 'FROM %s/one AS a\nFROM %s/two\nCOPY --from=a /etc/passwd /p\n' "$REGISTRY" "$REGISTRY" >"$T/context/Dockerfile"
+  buildah build -q --pull-always --tls-verify=false --authfile <(cat "$T/auth.json") "$T/context"
   buildah 125 pull -q --tls-verify=false --authfile "$T/none.json" "docker://$REGISTRY/two"; says none.json
   buildah 125 pull -q --policy always --retry 0 --tls-verify --authfile "$T/auth.json" "docker://$REGISTRY/two"; says certificate
   buildah from --pull-always --cert-dir "$T/certs" --creds user:secret --quiet "docker://$REGISTRY/one"; ctr=$output
