@@ -51,7 +51,7 @@ func (e *Engine) lockSteps(id, kind string, how int) (release func(), ok bool, e
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		if err == nil {
-			return func() { f.Close() }, true, nil
+			return func() { unlock(f) }, true, nil
 		}
 		busy := errors.Is(err, unix.EWOULDBLOCK)
 		if busy && time.Now().Before(deadline) || errors.Is(err, unix.EINTR) {
@@ -63,6 +63,13 @@ func (e *Engine) lockSteps(id, kind string, how int) (release func(), ok bool, e
 		}
 		return nil, false, err
 	}
+}
+
+// unlock gives a lock back at once. To close the file is not enough: a program that is
+// being started beside us has its descriptor, too, up to its exec.
+func unlock(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN) // closing is the other way
+	f.Close()
 }
 
 // hold keeps the container's layer from being exchanged. Without a chain nobody does
