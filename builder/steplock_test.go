@@ -22,7 +22,7 @@ func TestStepLockEndsWhileAProgramStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(started)
+	t.Cleanup(func() { _ = unix.Close(started) })
 	if _, ok, err := v.lockSteps("one", stepLock, unix.LOCK_EX); ok || err != nil {
 		t.Fatalf("a second one at the same time: %t, %v", ok, err)
 	}
