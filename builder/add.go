@@ -62,6 +62,7 @@ type Selection struct {
 	AllowEmptyGlob  bool            // a pattern may match nothing
 	NoFollowSymlink bool            // a link that is a source is copied as a link
 	Parents         bool            // the leading directories of a source are kept
+	Whole           bool            // for [AddOptions.SourceDigest]: sources count as a mount shows them
 }
 
 // Added tells what an add brought in.

@@ -136,7 +136,7 @@ func (b *Builder) mountKey(ctx context.Context, text string, o *RunOptions) (val
 	}
 	defer root.Close()
 	sums := b.engine.Steps.Index(root)
-	files := AddOptions{Source: Source{Root: root, KeepOwner: true}, Selection: Selection{Literal: true, NoFollowSymlink: mf.NoDereference}}
+	files := AddOptions{Source: Source{Root: root, KeepOwner: true}, Selection: Selection{Literal: true, Whole: true, NoFollowSymlink: mf.NoDereference}}
 	value, err = files.SourceDigest(ctx, []string{firstNonEmpty(mf.Source, ".")}, sums)
 	if err != nil {
 		return "", false, nil // as above

@@ -144,7 +144,7 @@ func (o AddOptions) copyOptions() copier.CopyOptions {
 		Times:      o.Timestamp,
 		KeepOwner:  o.Source.KeepOwner || o.Source.From != "",
 		StripSetID: o.Ownership.StripSetID,
-		Exclude:    s.Ignore, Parents: s.Parents, NoLinks: s.NoFollowSymlink,
+		Exclude:    s.Ignore, Parents: s.Parents, NoLinks: s.NoFollowSymlink, Whole: s.Whole,
 		LiteralNames: s.Literal, AllowEmptyGlob: s.AllowEmptyGlob,
 		Extract: o.Extract && o.Unpack != imageconfig.No,
 	}

@@ -109,6 +109,9 @@ func (b *Builder) whyNot() (string, error) {
 		return reason, err
 	}
 	same, err := layers.Unchanged(b.engine.Store, b.ID())
+	if err == nil && same {
+		same, err = layers.SameTop(b.engine.Store, b.ID())
+	}
 	if err != nil || !same {
 		return "its files were changed by something that is no step", err
 	}

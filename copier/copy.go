@@ -27,6 +27,7 @@ type CopyOptions struct {
 	StripSetID     bool         // set-user-ID and set-group-ID bits are dropped
 	Parents        bool         // the directories that a source is named with are kept, those after "/./" if there is one
 	NoLinks        bool         // a source that is a link is copied as a link
+	Whole          bool         // for [Digest]: of a directory that is a source, mode and owner count, too
 	LiteralNames   bool         // a source is a name even if it looks like a pattern
 	AllowEmptyGlob bool         // patterns need not match anything
 	Extract        bool         // a source that is an archive is unpacked

@@ -122,6 +122,11 @@ func (s *scanner) putDir(ctx context.Context, number int, it item, fd int) error
 	} else {
 		top.entry = &entry{item: number, kind: "dir", typ: 'd', path: kept}
 	}
+	if top.entry != nil && s.o.Whole {
+		if err := s.look(src, top.entry); err != nil {
+			return err
+		}
+	}
 	if err := s.announce(ctx, top); err != nil {
 		return err
 	}

@@ -124,7 +124,8 @@ func (r *stageRun) whyFinal() string {
 // addState adds what a step sees of the image before it: its files and its
 // configuration, and how they came to be. Times and names have no part in it.
 func (r *stageRun) addState(k *buildcache.Key) {
-	builder.AddState(k, r.ws.Image(), r.pending, r.cmdSet)
+	img := r.ws.Image()
+	builder.AddState(k, img, r.pending, []any{r.cmdSet, img.OCI.Author, img.Docker.Comment})
 }
 
 // jsonText is for types that have no value which cannot be written.
@@ -155,6 +156,9 @@ func (r *stageRun) optionsText(last bool) string {
 
 // runKey adds what a command can see: variables, and files that are mounted.
 func (r *stageRun) runKey(ctx context.Context, q question, in *instruction) (question, error) {
+	if r.o.Run.Stdio.In != nil {
+		return never("it reads the standard input, with --stdin")
+	}
 	mounts, network, err := in.runFlags(r.variables())
 	if err != nil {
 		return q, err
@@ -165,6 +169,7 @@ func (r *stageRun) runKey(ctx context.Context, q question, in *instruction) (que
 	}
 	q.key.Add("network", network+" "+r.o.Network)
 	q.key.Add("rights", rights)
+	q.key.Add("surroundings", r.surroundings())
 	if r.o.Container.Execution.OwnUserNamespace() {
 		q.key.Add("ids", "mapped")
 	}

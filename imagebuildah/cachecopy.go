@@ -168,7 +168,7 @@ func (r *stageRun) mountDigest(ctx context.Context, m mount, list *buildcache.Fi
 			return "", err
 		}
 	}
-	o := builder.AddOptions{Source: builder.Source{Root: root, KeepOwner: true}, Selection: builder.Selection{Literal: true, NoFollowSymlink: m.NoDereference}}
+	o := builder.AddOptions{Source: builder.Source{Root: root, KeepOwner: true}, Selection: builder.Selection{Literal: true, Whole: true, NoFollowSymlink: m.NoDereference}}
 	if list != nil {
 		o.Each = list.Add
 	}

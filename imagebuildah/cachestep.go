@@ -2,9 +2,11 @@ package imagebuildah
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/buildcache"
@@ -185,7 +187,10 @@ func (r *stageRun) remembers(ctx context.Context, in *instruction, q *question) 
 	return r.keepLists(ctx, q)
 }
 
-// baseText is what the base says that is no part of its files and configuration.
+// baseText is what the base says that is no part of its files and configuration. When it
+// was made is nothing that an image on top of it says.
 func baseText(st builder.State) string {
-	return jsonText(map[string]any{"name": st.ImageName, "annotations": st.Annotations, "no-history": st.NoHistory})
+	annotations := maps.Clone(st.Annotations)
+	delete(annotations, imgspec.AnnotationCreated)
+	return jsonText(map[string]any{"name": st.ImageName, "annotations": annotations, "no-history": st.NoHistory})
 }

@@ -167,6 +167,7 @@ var partTexts = map[string]string{
 	"options":       "options about the image are others",
 	"network":       "the network is another",
 	"rights":        "its rights are others",
+	"surroundings":  "options about commands are others",
 	"documents":     "its here-documents are others",
 	"arguments":     "a build argument is another",
 	"ignored":       "the ignore file is another",

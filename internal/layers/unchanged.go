@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -52,4 +53,22 @@ func (f *freezer) holdsNothing(upper string) (bool, error) {
 		return nil
 	})
 	return nothing, err
+}
+
+// SameTop tells whether the root directory of a container has the mode and the owner
+// that it began with. A layer does not tell them.
+func SameTop(s *store.Store, containerID string) (bool, error) {
+	f, err := newFreezer(s, containerID, Options{})
+	if err != nil {
+		return false, fmt.Errorf("looking for changes in container %q: %w", containerID, err)
+	}
+	place, ok, err := f.overlay()
+	if err != nil || !ok || len(place.lowers) == 0 {
+		return err == nil, err
+	}
+	var now, before syscall.Stat_t
+	if err := errors.Join(syscall.Stat(place.upper, &now), syscall.Stat(place.lowers[0], &before)); err != nil {
+		return false, fmt.Errorf("looking for changes in container %q: %w", containerID, err)
+	}
+	return now.Mode == before.Mode && now.Uid == before.Uid && now.Gid == before.Gid, nil
 }

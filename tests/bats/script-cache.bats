@@ -199,3 +199,9 @@ ends() {
   [ ! -e "$T/root/buildah-restand" ]
   buildah images -a -q; is "$(wc -l <<<"$output")" 2
 }
+
+@test "script-cache: another mode of the root directory is no state to go on from" {
+  closed() { layered run "$ctr" -- chmod 700 /; }
+  ends closed
+  layered run "$ctr" -- stat -c %a /; is "$output" 700
+}

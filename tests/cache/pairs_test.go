@@ -105,7 +105,10 @@ var pairs = map[string]pair{
 	"option --no-cache":       {file: "FROM\nRUN true", flags2: []string{"--no-cache"}, want: "m"},
 	"option --unsetenv":       {file: "FROM\nENV A=1\nRUN true", flags2: []string{"--unsetenv", "A"}, want: "mm"},
 
-	"option --network": {file: "FROM\nRUN true", flags2: []string{"--network", "none"}, want: "m"},
+	"option --add-host": {file: "FROM\nRUN true\nCMD x", flags: []string{"--add-host", "a:1.2.3.4"}, flags2: []string{"--add-host", "a:1.2.3.5"}, want: "mm"},
+	"option --cap-drop": {file: "FROM\nCOPY f /f\nRUN true", flags2: []string{"--cap-drop", "CHOWN"}, want: "hm"},
+	"option --stdin":    {file: "FROM\nCOPY f /f\nRUN cat", flags: []string{"--stdin"}, want: "hm"},
+	"option --network":  {file: "FROM\nRUN true", flags2: []string{"--network", "none"}, want: "m"},
 	"option --no-cache-filter": {
 		file: "FROM AS a\nRUN true\nFROM\nCOPY --from=a /bin/true /x", flags2: []string{"--no-cache-filter", "a"}, want: "m h",
 	},
@@ -129,6 +132,9 @@ var pairs = map[string]pair{
 	},
 	"mode of a bind mount": {
 		file: "FROM\nRUN --mount=source=f,target=/f ls -l /f", change: func(p *place, dir string) { must(p.t, os.Chmod(dir+"/f", 0o600)) }, want: "m",
+	},
+	"mode of a mounted directory": {
+		file: "FROM\nRUN --mount=source=d,target=/d ls -l /", change: func(p *place, dir string) { must(p.t, os.Chmod(dir+"/d", 0o700)) }, want: "m",
 	},
 	"touched file of a bind mount": {
 		file: "FROM\nRUN --mount=source=f,target=/f cat /f", want: "h",
@@ -193,12 +199,13 @@ var pairs = map[string]pair{
 		file:  "FROM AS a\nCOPY f /x\nFROM\nRUN --mount=from=a,source=/x,target=/m cat /m",
 		file2: "FROM AS a\nCOPY --chown=1:2 f /x\nFROM\nRUN --mount=from=a,source=/x,target=/m cat /m", want: "m m",
 	},
-	"other stage":           {file: "FROM AS a\nRUN echo 1 > /x\nFROM\nCOPY --from=a /x /x", file2: "FROM AS a\nRUN echo 2 > /x\nFROM\nCOPY --from=a /x /x", want: "m m"},
-	"other stage's context": {file: "FROM AS a\nCOPY f /x\nFROM\nCOPY --from=a /x /x", change: replaced("f", "changed"), want: "m m"},
-	"renamed stage":         {file: "FROM AS a\nCOPY f /x\nFROM\nCOPY --from=a /x /x", file2: "FROM AS b\nCOPY f /x\nFROM\nCOPY --from=b /x /x", want: "h m"},
-	"base stage":            {file: "FROM AS a\nRUN echo 1 > /x\nFROM a\nRUN true", file2: "FROM AS a\nRUN echo 2 > /x\nFROM a\nRUN true", want: "m m"},
-	"mount from a stage":    {file: "FROM AS a\nCOPY f /x\nFROM\nRUN --mount=from=a,target=/a cat /a/x", change: replaced("f", "changed"), want: "m m"},
-	"other base":            {file: "FROM\nRUN true", file2: "FROM localhost/other\nRUN true", want: "m"},
+	"other stage":              {file: "FROM AS a\nRUN echo 1 > /x\nFROM\nCOPY --from=a /x /x", file2: "FROM AS a\nRUN echo 2 > /x\nFROM\nCOPY --from=a /x /x", want: "m m"},
+	"other stage's context":    {file: "FROM AS a\nCOPY f /x\nFROM\nCOPY --from=a /x /x", change: replaced("f", "changed"), want: "m m"},
+	"renamed stage":            {file: "FROM AS a\nCOPY f /x\nFROM\nCOPY --from=a /x /x", file2: "FROM AS b\nCOPY f /x\nFROM\nCOPY --from=b /x /x", want: "h m"},
+	"stage that is made again": {file: "FROM AS a\nENV A=1\nFROM a\nRUN true", flags2: []string{"--no-cache-filter", "a"}, want: "m h"},
+	"base stage":               {file: "FROM AS a\nRUN echo 1 > /x\nFROM a\nRUN true", file2: "FROM AS a\nRUN echo 2 > /x\nFROM a\nRUN true", want: "m m"},
+	"mount from a stage":       {file: "FROM AS a\nCOPY f /x\nFROM\nRUN --mount=from=a,target=/a cat /a/x", change: replaced("f", "changed"), want: "m m"},
+	"other base":               {file: "FROM\nRUN true", file2: "FROM localhost/other\nRUN true", want: "m"},
 	"base under another tag": {file: "FROM localhost/moving\nRUN true", change: func(p *place, _ string) {
 		p.run("tag", "localhost/other", "localhost/moving")
 	}, want: "m"},
@@ -313,4 +320,18 @@ func unlabelled(pattern, file string) string {
 		}
 	}
 	return strings.Join(stages, " ")
+}
+
+// TestAuthor has a stage whose author nothing but the configuration tells.
+func TestAuthor(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	dir := p.path("context")
+	for _, author := range []string{"one", "two"} {
+		write(t, dir+"/Dockerfile", "FROM localhost/base AS a\nMAINTAINER "+author+"\nFROM a\nRUN true\n")
+		p.build(dir, "--layers", "--omit-history", "--timestamp", "1")
+		if got := p.run("inspect", "--type", "image", "--format", "{{.OCIv1.Author}}", "localhost/out"); got != author {
+			t.Errorf("the author is %q, want %q", got, author)
+		}
+	}
 }
