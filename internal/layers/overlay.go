@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -113,6 +114,10 @@ func (f *freezer) mayRename(p place) bool {
 		return false
 	}
 	if n, err := f.store.MountCount(f.container.ID); err != nil || n != 0 {
+		return false
+	}
+	// The count can be lost, to another store with the same run root.
+	if mounted, err := mountinfo.Mounted(filepath.Join(filepath.Dir(p.upper), "merged")); err == nil && mounted {
 		return false
 	}
 	raw := f.store.Raw()

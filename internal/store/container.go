@@ -287,10 +287,15 @@ func (s *Store) unmountForGood(id string) {
 		err = unix.Unmount(path, 0)
 	}
 	if err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.detached[id] = true
+		s.noteDetached(id)
 	}
+}
+
+// noteDetached notes that somebody may still write to the container.
+func (s *Store) noteDetached(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detached[id] = true
 }
 
 // UnmountedCleanly tells whether each unmount of a container by this process left

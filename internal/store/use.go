@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 )
 
 // What the file of a use says, with the count of mounts at that time. It is written
@@ -54,6 +55,9 @@ func (s *Store) Use(id, label string) (path string, done func() error, err error
 	}
 	done = func() error {
 		n, err := s.MountCount(id)
+		if err == nil && n == 0 {
+			return errors.Join(s.unmountForgotten(id, path), u.end())
+		}
 		if err == nil {
 			err = noteUse(&u, useEnds, n)
 		}
@@ -61,6 +65,27 @@ func (s *Store) Use(id, label string) (path string, done func() error, err error
 		return errors.Join(undo, err, u.end())
 	}
 	return path, done, nil
+}
+
+// unmountForgotten ends the mount of our use when the count has been lost: stores with
+// one run root, as with --root alone, overwrite each other's counts.
+func (s *Store) unmountForgotten(id, path string) error {
+	if s.Driver() != "overlay" {
+		return nil // others give out directories that are no mounts
+	}
+	if mounted, err := mountinfo.Mounted(path); err != nil || !mounted {
+		return nil //nolint:nilerr // the container is gone
+	}
+	if uses, err := os.ReadDir(s.usesDir(id)); err != nil || len(uses) > 1 {
+		return err // the last one does it
+	}
+	if unix.Unmount(path, 0) != nil {
+		s.noteDetached(id)
+	}
+	if _, err := s.raw.Unmount(id, true); err != nil {
+		return fmt.Errorf("unmounting container %q: %w", id, err)
+	}
+	return nil
 }
 
 func (s *Store) mountNoted(u *token, id, label string) (string, error) {

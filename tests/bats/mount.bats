@@ -78,3 +78,16 @@ load helpers
   buildah 125 umount
   buildah 125 umount --all good
 }
+
+@test "mount: stores with one run root, as with --root alone" {
+  from_base
+  other() { "$BUILDAH_BINARY" --root "$T/other" --runroot "$T/run" --storage-driver "${STORAGE_DRIVER:-overlay}" "$@"; }
+  other from --name theirs scratch
+  # They overwrite each other's counts of mounts while a command runs.
+  "$BUILDAH_BINARY" --root "$T/root" --runroot "$T/run" run --network host "$ctr" sh -c 'echo begun; sleep 1' >"$T/out" 3>&- &
+  local pid=$!
+  for _ in $(seq 50); do [ -s "$T/out" ] && break; sleep 0.1; done
+  other mount theirs; other umount theirs
+  wait $pid
+  ! grep -q " $T/root/overlay/.*/merged " /proc/self/mountinfo
+}
