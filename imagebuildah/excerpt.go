@@ -6,6 +6,8 @@ import (
 	"unicode"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/projectatomic/buildah/internal/contexts"
 )
 
 // place is a word in a line of a source, or a range of lines.
@@ -57,7 +59,7 @@ func (p place) excerpt() string {
 
 // part is what is shown of a line. Nothing in it can steer a terminal.
 func part(line string, skip int) string {
-	runes := []rune(line)
+	runes := []rune(contexts.Mask(line)) // which is as long: the caret stays right
 	for i, r := range runes {
 		if r != '\t' && !unicode.IsPrint(r) {
 			runes[i] = unicode.ReplacementChar

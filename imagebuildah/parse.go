@@ -34,7 +34,9 @@ func (in *instruction) verb() string { return strings.ToUpper(in.node.Value) }
 func (in *instruction) text() string { return strings.TrimSpace(in.node.Original) }
 
 // shown is the instruction as it was written, its verb in capitals.
-func (in *instruction) shown() string { return in.verb() + in.text()[len(in.node.Value):] }
+func (in *instruction) shown() string {
+	return contexts.Mask(in.verb() + in.text()[len(in.node.Value):])
+}
 
 // placeOf is where a step failed: the word, where the error names one, or all its lines.
 func (in *instruction) placeOf(err error) place {

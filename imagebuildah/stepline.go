@@ -4,9 +4,11 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/projectatomic/buildah/internal/contexts"
 )
 
-// stepLine is an instruction as the output shows it.
+// stepLine is an instruction as the output shows it, without passwords.
 func stepLine(in *instruction) string {
 	text := in.text()
 	for _, doc := range in.node.Heredocs {
@@ -17,7 +19,7 @@ func stepLine(in *instruction) string {
 		}
 		text += " (" + first + ")"
 	}
-	return text
+	return contexts.Mask(text)
 }
 
 // docBody is the content of a here-document, without the tabs that "<<-" takes away.

@@ -86,8 +86,10 @@ func TestCVE_2023_26054(t *testing.T) {
 		p.own(p.path("home/Dockerfile"))
 		for _, flags := range [][]string{nil, {"--layers"}, {"--layers"}} {
 			args := append([]string{"build", "-t", "built", "-f", p.path("home/Dockerfile")}, flags...)
-			p.buildah(append(args, p.path("context"))...).ok() // its own lines show the step as it was typed
+			p.buildah(append(args, p.path("context"))...).silent().ok()
 		}
+		p.write("home/broken", "FROM "+baseImage+"\nADD "+at+"/missing /f\n")
+		p.buildah("build", "-f", p.path("home/broken"), p.path("context")).silent().refused("broken:2")
 		p.buildah("inspect", "--type", "image", "built").silent().ok()
 		container := strings.TrimSpace(p.buildah("from", "--pull=never", baseImage).ok().out)
 		p.buildah("add", container, at+"/file", "/f").silent().ok()
