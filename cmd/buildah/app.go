@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
@@ -44,6 +45,7 @@ func (p *program) commands() []*cli.Command {
 		p.rmCommand(),
 		p.rmiCommand(),
 		p.runCommand(),
+		p.sourceCommand(),
 		p.tagCommand(),
 		p.umountCommand(),
 		p.unshareCommand(),
@@ -147,19 +149,32 @@ func (u usageError) Unwrap() error { return u.cause }
 func takes(least, most int) cli.BeforeFunc {
 	return func(c *cli.Context) error {
 		n := c.NArg()
-		hint := "usage: " + usageLine(c.Command, "buildah "+c.Command.Name)
+		name := typed(c)
+		hint := "usage: " + usageLine(c.Command, name)
+		name = strings.TrimPrefix(name, "buildah ")
 		switch {
 		case n < least && n == 0:
-			return usageError{text: fmt.Sprintf("%s needs %s", c.Command.Name, c.Command.ArgsUsage), hint: hint}
+			return usageError{text: fmt.Sprintf("%s needs %s", name, c.Command.ArgsUsage), hint: hint}
 		case n < least:
-			return usageError{text: fmt.Sprintf("%s needs %s, received only %q", c.Command.Name, c.Command.ArgsUsage, c.Args().Slice()), hint: hint}
+			return usageError{text: fmt.Sprintf("%s needs %s, received only %q", name, c.Command.ArgsUsage, c.Args().Slice()), hint: hint}
 		case most == 0 && n > 0:
-			return usageError{text: fmt.Sprintf("%s takes no arguments, received %q", c.Command.Name, c.Args().Slice()), hint: hint}
+			return usageError{text: fmt.Sprintf("%s takes no arguments, received %q", name, c.Args().Slice()), hint: hint}
 		case most >= 0 && n > most:
-			return usageError{text: fmt.Sprintf("%s accepts at most %d arg(s), received %d", c.Command.Name, most, n), hint: hint}
+			return usageError{text: fmt.Sprintf("%s accepts at most %d arg(s), received %d", name, most, n), hint: hint}
 		}
 		return nil
 	}
+}
+
+// typed is the command as it is typed, with the group that it is in.
+func typed(c *cli.Context) string {
+	words := ""
+	for _, one := range c.Lineage() {
+		if one.Command != nil && one.Command.Name != "" {
+			words = strings.TrimSuffix(one.Command.Name+" "+words, " ")
+		}
+	}
+	return words
 }
 
 // any number of positional words.

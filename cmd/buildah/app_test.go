@@ -40,8 +40,8 @@ func TestFlagsDoNotCollide(t *testing.T) {
 		}
 	}
 	check("buildah", app.Flags)
-	for _, c := range app.Commands {
-		check(c.Name, c.Flags)
+	for _, c := range pages(app.Commands) {
+		check(c.name, c.Flags)
 	}
 }
 

@@ -59,6 +59,27 @@ func commandFlags(flags []cli.Flag) []string {
 	return list
 }
 
+// page is a command that has a page of its own.
+type page struct {
+	*cli.Command
+	name  string   // of the page: "source-create"
+	words []string // as it is typed: "source", "create"
+}
+
+// pages are the visible commands, and those of groups.
+func pages(commands []*cli.Command, group ...string) []page {
+	var list []page
+	for _, c := range commands {
+		if c.Hidden {
+			continue
+		}
+		words := append(slices.Clone(group), c.Name)
+		list = append(list, page{c, strings.Join(words, "-"), words})
+		list = append(list, pages(c.Subcommands, words...)...)
+	}
+	return list
+}
+
 func TestManualHasEveryFlag(t *testing.T) {
 	t.Parallel()
 	app := testProgram().app()
@@ -68,35 +89,32 @@ func TestManualHasEveryFlag(t *testing.T) {
 		}
 	}
 	check("", append(slices.Clone(app.Flags), asFlags([]*option{newOption("help,h", "", "", nil), newOption("version,v", "", "", nil)})...))
-	for _, c := range app.Commands {
-		if !c.Hidden {
-			check(c.Name, c.Flags)
-		}
+	for _, c := range pages(app.Commands) {
+		check(c.name, c.Flags)
 	}
 }
 
 func TestManualHasEveryCommand(t *testing.T) {
 	t.Parallel()
 	app := testProgram().app()
-	pages, err := filepath.Glob(filepath.Join(docsDir, "buildah-*.1.md"))
+	files, err := filepath.Glob(filepath.Join(docsDir, "buildah-*.1.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var documented, commands, listed []string
-	for _, page := range pages {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(page), "buildah-"), ".1.md")
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "buildah-"), ".1.md")
 		documented = append(documented, name)
 	}
 	root := manual(t, "")
-	for _, m := range regexp.MustCompile(`(?m)^\*\*buildah-([a-z]+)\*\*\(1\)$`).FindAllStringSubmatch(root, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\*\*buildah-([a-z-]+)\*\*\(1\)$`).FindAllStringSubmatch(root, -1) {
 		listed = append(listed, m[1])
 	}
-	for _, c := range app.Commands {
-		if !c.Hidden {
-			commands = append(commands, c.Name)
-		}
+	for _, c := range pages(app.Commands) {
+		commands = append(commands, c.name)
 	}
 	slices.Sort(commands)
+	slices.Sort(documented)
 	slices.Sort(listed)
 	if diff := cmp.Diff(commands, documented); diff != "" {
 		t.Errorf("commands (-) and manual pages (+):\n%s", diff)
@@ -108,25 +126,23 @@ func TestManualHasEveryCommand(t *testing.T) {
 
 func TestManualOpensLikeHelp(t *testing.T) {
 	t.Parallel()
-	for _, c := range testProgram().app().Commands {
-		if c.Hidden {
-			continue
-		}
-		text := manual(t, c.Name)
-		if want := "buildah-" + c.Name + " - " + c.Usage + "\n"; !strings.Contains(text, want) {
-			t.Errorf("the page of %s does not have the line %q", c.Name, want)
+	for _, c := range pages(testProgram().app().Commands) {
+		text := manual(t, c.name)
+		if want := "buildah-" + c.name + " - " + c.Usage + "\n"; !strings.Contains(text, want) {
+			t.Errorf("the page of %s does not have the line %q", c.name, want)
 		}
 		// The page marks words up; the words must be those of help.
 		plain := strings.NewReplacer("*", "", "`", "", `\`, "").Replace(text)
 		for _, name := range c.Names() {
-			want := strings.Replace(usageLine(c, "buildah "+name), "[flags]", "[options]", 1)
+			typed := strings.Join(append(slices.Clone(c.words[:len(c.words)-1]), name), " ")
+			want := strings.Replace(usageLine(c.Command, "buildah "+typed), "[flags]", "[options]", 1)
 			if !strings.Contains(plain, want+"\n") {
-				t.Errorf("the page of %s does not have the line %q", c.Name, want)
+				t.Errorf("the page of %s does not have the line %q", c.name, want)
 			}
 		}
 		for _, section := range []string{"## NAME", "## SYNOPSIS", "## DESCRIPTION", "## EXAMPLES", "## SEE ALSO"} {
 			if !strings.Contains(text, "\n"+section+"\n") {
-				t.Errorf("the page of %s has no section %q", c.Name, section)
+				t.Errorf("the page of %s has no section %q", c.name, section)
 			}
 		}
 	}
@@ -134,21 +150,22 @@ func TestManualOpensLikeHelp(t *testing.T) {
 
 func TestHelpIsTheSameBothWays(t *testing.T) {
 	t.Parallel()
-	for _, c := range testProgram().app().Commands {
-		byFlag, byCommand := runProgram(t, c.Name, "--help"), runProgram(t, "help", c.Name)
+	for _, c := range pages(testProgram().app().Commands) {
+		typed := strings.Join(c.words, " ")
+		byFlag, byCommand := runProgram(t, append(slices.Clone(c.words), "--help")...), runProgram(t, append([]string{"help"}, c.words...)...)
 		if diff := cmp.Diff(byFlag, byCommand); diff != "" {
-			t.Errorf("%s --help (-), help %s (+):\n%s", c.Name, c.Name, diff)
+			t.Errorf("%s --help (-), help %s (+):\n%s", typed, typed, diff)
 		}
 		_, after, found := strings.Cut(byFlag, "\nUsage:\n")
-		if !found || !strings.HasPrefix(after, "  buildah "+c.Name) {
-			t.Errorf("the help of %s does not show its usage:\n%s", c.Name, byFlag)
+		if !found || !strings.HasPrefix(after, "  buildah "+typed) {
+			t.Errorf("the help of %s does not show its usage:\n%s", typed, byFlag)
 		}
-		if c.Usage == "" || c.Category == "" {
-			t.Errorf("%s has no usage or no group", c.Name)
+		if c.Usage == "" || c.Category == "" && len(c.words) == 1 {
+			t.Errorf("%s has no usage or no group", typed)
 		}
 	}
 	root := runProgram(t)
-	for _, group := range []string{imageGroup, containerGroup, systemGroup} {
+	for _, group := range []string{imageGroup, containerGroup, registryGroup, systemGroup} {
 		if !strings.Contains(root, "\n"+group+":\n") {
 			t.Errorf("the help has no group %q:\n%s", group, root)
 		}

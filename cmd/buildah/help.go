@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -40,7 +41,7 @@ func writeCommands(b *strings.Builder, group string, commands []*cli.Command) {
 		}
 	}
 	if len(rows) > 0 {
-		fmt.Fprintf(b, "\n%s:\n", group)
+		fmt.Fprintf(b, "\n%s:\n", cmp.Or(group, "Commands"))
 		writeRows(b, rows)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
 
 	"github.com/projectatomic/buildah/builder"
@@ -62,7 +63,12 @@ func (p *program) push(c *cli.Context, e *builder.Engine, f *pushCommandFlags) (
 	if err != nil || f.digestFile == "" {
 		return err
 	}
-	if err := os.WriteFile(f.digestFile, []byte(pushed.ManifestDigest), 0o644); err != nil {
+	return writeDigest(f.digestFile, pushed.ManifestDigest)
+}
+
+// writeDigest writes what --digestfile asks for, without a line break.
+func writeDigest(path string, d digest.Digest) error {
+	if err := os.WriteFile(path, []byte(d), 0o644); err != nil {
 		return fmt.Errorf("writing the digest: %w", err)
 	}
 	return nil
