@@ -17,7 +17,7 @@ SETUP     := tests/setup.sh
 # One set of flags for building and testing, so that both use one build cache.
 export GOFLAGS := -tags=$(TAGS) -trimpath
 
-.PHONY: all build demo check lint test bats soak corpus bench install docs static clean
+.PHONY: all build demo check lint test bats soak corpus bench coverage install docs static clean
 
 all: build
 
@@ -74,6 +74,11 @@ bench: build
 	@$(SETUP) bench
 	@tests/bench/bench.py $(BENCH)
 	$(GO) test -run '^$$' -bench 'Freeze|SmallFiles|LargeFile' ./internal/layers ./copier
+
+# Which test uses which flag: docs/coverage.md.
+coverage:
+	@$(SETUP) build
+	COVERAGE=write $(GO) test -count=1 -run TestCoverage ./cmd/buildah
 
 docs:
 	@$(SETUP) build
