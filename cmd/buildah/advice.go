@@ -46,6 +46,7 @@ func advice(err error) (status int, hints []string) {
 		hints = append(hints, stepHints(step)...)
 	}
 	hints = append(hints, confinedHints(err)...)
+	hints = append(hints, registryHints(err)...)
 	switch {
 	case err == nil:
 		return 0, nil

@@ -37,6 +37,8 @@ func (p *program) commands() []*cli.Command {
 		p.imagesCommand(),
 		p.infoCommand(),
 		p.inspectCommand(),
+		p.loginCommand(),
+		p.logoutCommand(),
 		p.mountCommand(),
 		p.pruneCommand(),
 		p.pullCommand(),

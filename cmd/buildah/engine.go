@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/compress"
@@ -167,11 +164,8 @@ func (p *program) client(st *store.Store, temp string) (*transfer.Client, error)
 	if err != nil {
 		return nil, fmt.Errorf("reading BUILD_REGISTRY_SOURCES: %w", err)
 	}
-	c := &transfer.Client{Store: st, System: transfer.System{
-		RegistriesConf: p.global.registriesConf, RegistriesConfDir: p.global.registriesConfDir,
-		ShortNameAliases: p.global.shortNameAliases, UserAgent: "Buildah/" + programVersion, TempDir: temp,
-		DockerHost: p.env("DOCKER_HOST"), DockerCertDir: p.env("DOCKER_CERT_PATH"), Sources: sources,
-	}}
+	c := &transfer.Client{Store: st, System: p.registrySystem()}
+	c.System.TempDir, c.System.Sources = temp, sources
 	if isTerminal(p.stdin) {
 		c.Prompt = p.ask
 	}
@@ -205,21 +199,6 @@ func (p *program) report(e *builder.Engine, quiet bool) {
 	if quiet {
 		e.Images.Report = nil
 	}
-}
-
-// ask asks the user for a word; a secret one is not shown.
-func (p *program) ask(label string, secret bool) (string, error) {
-	fmt.Fprint(p.stderr, label)
-	if secret {
-		word, err := term.ReadPassword(int(p.stdin.Fd()))
-		fmt.Fprintln(p.stderr)
-		return string(word), err
-	}
-	line, err := bufio.NewReader(p.stdin).ReadString('\n')
-	if errors.Is(err, io.EOF) && line != "" {
-		err = nil
-	}
-	return strings.TrimRight(line, "\r\n"), err
 }
 
 // parseFormat reads the word for an image format; "" is the default one.

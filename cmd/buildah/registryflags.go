@@ -29,7 +29,7 @@ func (r *registryFlags) options() []*option {
 	reg := &r.registry
 	return []*option{
 		textOption("authfile", "FILE", &reg.AuthFile, "read credentials from FILE"),
-		textOption("cert-dir", "DIR", &reg.CertDir, "use the certificates and keys in DIR"),
+		r.certDir(),
 		newOption("creds", "USER[:PASSWORD]", "user name and password for the registry", func(s string) error {
 			if s == "" {
 				return errors.New("credentials can't be empty")
@@ -45,9 +45,17 @@ func (r *registryFlags) options() []*option {
 		}).shows("3"),
 		newOption("retry-delay", "DURATION", "how long to wait before trying again; longer each time without it", r.setDelay),
 		textOption("signature-policy", "FILE", &reg.SignaturePolicy, "read policy.json from FILE").hide(),
-		newOption("tls-verify", "", "insist on HTTPS with a valid certificate, or with =false do without", r.setVerify).shows("as configured"),
+		r.tlsVerify(),
 		textOption("blob-cache", "DIR", &reg.BlobCache, "keep blobs as they were transferred in DIR").hide(),
 	}
+}
+
+func (r *registryFlags) certDir() *option {
+	return textOption("cert-dir", "DIR", &r.registry.CertDir, "use the certificates and keys in DIR")
+}
+
+func (r *registryFlags) tlsVerify() *option {
+	return newOption("tls-verify", "", "insist on HTTPS with a valid certificate, or with =false do without", r.setVerify).shows("as configured")
 }
 
 // reading are the further flags of commands that pull.

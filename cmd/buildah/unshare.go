@@ -61,6 +61,9 @@ func (p *program) unshareCommand() *cli.Command {
 // enterSession runs this command line again in a user namespace, and passes its
 // exit status on.
 func (p *program) enterSession(c *cli.Context, process userns.Process) error {
+	if err := p.exportRuntimeDir(process); err != nil {
+		return err
+	}
 	session, notice, err := userns.NewSession(process, os.Environ())
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ type System struct {
 	DockerCertDir     string // certificates for that daemon, as in DOCKER_CERT_PATH
 	ParallelCopies    int    // blobs of an image that are moved at once; 0 means 6
 	Sources           RegistrySources
+	AuthFiles         []string // where credentials are looked for; the first one is what login writes
 }
 
 // Registry is how to talk to registries and what to do about signatures.
@@ -82,6 +83,7 @@ type Client struct {
 	budgetOnce sync.Once
 	sayMutex   sync.Mutex
 	askMutex   sync.Mutex
+	shortNames shortNames
 }
 
 // SystemContext is what the library wants to know for each transfer.

@@ -62,7 +62,11 @@ func (c *Client) peek(ctx context.Context, name string, o PullOptions) (Peeked, 
 	if sys, err = c.permit(sys, ref); err != nil {
 		return Peeked{}, err
 	}
-	return j.peekAt(ctx, sys, ref) // once: Pull tries again
+	p, err := j.peekAt(ctx, sys, ref) // once: Pull tries again
+	if err == nil {
+		j.remember(ctx, list[0])
+	}
+	return p, err
 }
 
 // peekAt reads the image for the platform.

@@ -10,7 +10,6 @@ import (
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/manifest"
-	"go.podman.io/image/v5/pkg/shortnames"
 	"go.podman.io/image/v5/signature"
 	istorage "go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/types"
@@ -180,55 +179,13 @@ func (j *pullJob) keep(m *match) Pulled {
 	return p
 }
 
-// candidate is one name at a registry that may be meant.
-type candidate struct {
-	named  reference.Named
-	record func() error // remembers the user's choice; nil if there was none
-}
-
-// candidates are the names that a name may stand for: that of the image in the
-// store, else what the configuration says about short names.
-func (j *pullJob) candidates(ctx context.Context, name string, local *match) ([]candidate, error) {
-	if local != nil {
-		named, err := reference.ParseNormalizedNamed(local.name)
-		return []candidate{{named: named}}, err
-	}
-	parsed, err := reference.Parse(name)
-	if err != nil {
-		return nil, err
-	}
-	if named, ok := parsed.(reference.Named); ok {
-		name = withoutTag(named).String()
-	}
-	var resolved *shortnames.Resolved
-	resolve := func() { resolved, err = shortnames.Resolve(j.sys, name) }
-	if j.c.Aside != nil {
-		j.c.Aside(resolve)
-	} else {
-		resolve()
-	}
-	if err != nil {
-		return nil, err
-	}
-	if text := resolved.Description(); text != "" {
-		j.c.say(ctx, "%s", text)
-	}
-	list := make([]candidate, len(resolved.PullCandidates))
-	for i := range resolved.PullCandidates {
-		list[i] = candidate{named: resolved.PullCandidates[i].Value, record: resolved.PullCandidates[i].Record}
-	}
-	return list, nil
-}
-
 // fromCandidates takes the first candidate that can be pulled.
 func (j *pullJob) fromCandidates(ctx context.Context, list []candidate, local *match) (Pulled, error) {
 	var errs candidateErrors
 	for _, candidate := range list {
 		p, err := j.fromRegistry(ctx, candidate.named, local)
-		if err == nil && candidate.record != nil {
-			err = candidate.record()
-		}
 		if err == nil {
+			j.remember(ctx, candidate)
 			return p, nil
 		}
 		errs = append(errs, err)
@@ -262,7 +219,7 @@ func (j *pullJob) fromRegistry(ctx context.Context, named reference.Named, local
 		p, err = j.fetch(ctx, ref, dest, local)
 		return err
 	})
-	return p, err
+	return p, j.c.atRegistry(j.sys, ref.DockerReference(), err)
 }
 
 func (j *pullJob) allTags(ctx context.Context, named reference.Named) (first Pulled, err error) {
@@ -280,6 +237,7 @@ func (j *pullJob) allTags(ctx context.Context, named reference.Named) (first Pul
 		return err
 	})
 	if err != nil {
+		err = j.c.atRegistry(j.sys, ref.DockerReference(), err)
 		return first, fmt.Errorf("listing the tags of %q: %w", ref.DockerReference().Name(), err)
 	}
 	if len(tags) == 0 {

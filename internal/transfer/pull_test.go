@@ -150,7 +150,8 @@ func TestPullRetries(t *testing.T) {
 		"502 once too often":          {fault: testenv.Fault{Path: "/manifests/", Status: 502, Times: 2}, retries: 1},
 		"connection lost":             {fault: testenv.Fault{Path: "/manifests/", Drop: true, Times: 1}, retries: 2, ok: true},
 		"layer cut short":             {fault: testenv.Fault{Path: "/blobs/", Truncate: 10, Times: 1}, retries: 2, ok: true},
-		"500 is final":                {fault: testenv.Fault{Path: "/manifests/", Status: 500}, retries: 3, most: 1},
+		"500 once":                    {fault: testenv.Fault{Path: "/manifests/", Status: 500, Times: 1}, retries: 1, ok: true},
+		"501 is final":                {fault: testenv.Fault{Path: "/manifests/", Status: 501}, retries: 3, most: 1},
 		"not found is final":          {fault: testenv.Fault{Path: "/manifests/", Status: 404}, retries: 3, most: 1},
 		"wrong credentials are final": {fault: testenv.Fault{Path: "/none/"}, retries: 3, login: true, most: 2},
 	} {

@@ -100,7 +100,7 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 	if err != nil {
 		return Pulled{}, fmt.Errorf("finding the image in the store: %w", err)
 	}
-	j.remember(img, dest.DockerReference(), src.Transport().Name())
+	j.noteBlobs(img, dest.DockerReference(), src.Transport().Name())
 	p := Pulled{ID: img.ID, ManifestDigest: img.Digest, Warnings: j.c.mismatch(img.ID, j.o.Platform)}
 	if named := dest.DockerReference(); named != nil {
 		p.Name = named.String()
@@ -108,9 +108,9 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 	return p, nil
 }
 
-// remember notes from where the blobs of an image came, so that they need not be
+// noteBlobs notes from where the blobs of an image came, so that they need not be
 // made again for another repository of that registry.
-func (j *pullJob) remember(img *storage.Image, from reference.Named, transport string) {
+func (j *pullJob) noteBlobs(img *storage.Image, from reference.Named, transport string) {
 	if transport != registryTransport || from == nil {
 		return
 	}

@@ -128,7 +128,7 @@ func (j *pushJob) run(ctx context.Context) (p Pushed, err error) {
 		return err
 	})
 	if err != nil {
-		return Pushed{}, j.c.explain(j.dest, err)
+		return Pushed{}, j.c.explain(j.dest, j.c.atDestination(j.opts.DestinationCtx, j.dest, err))
 	}
 	p.ManifestDigest, err = manifest.Digest(p.Manifest)
 	return p, err

@@ -8,6 +8,7 @@ import (
 
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/image"
 	"go.podman.io/image/v5/types"
 
 	"github.com/projectatomic/buildah/internal/store"
@@ -15,24 +16,24 @@ import (
 
 // ReadList reads what an image name stands for, without fetching an image: a list
 // of the store, or what the registry has, which may be a list or an image.
-func (c *Client) ReadList(ctx context.Context, image string, o PullOptions) ([]byte, error) {
-	data, err := c.readList(ctx, image, o)
+func (c *Client) ReadList(ctx context.Context, name string, o PullOptions) ([]byte, error) {
+	data, err := c.readList(ctx, name, o)
 	if err != nil {
-		return nil, inOneLine(fmt.Errorf("reading the manifest of %q: %w", image, err))
+		return nil, inOneLine(fmt.Errorf("reading the manifest of %q: %w", name, err))
 	}
 	return data, nil
 }
 
-func (c *Client) readList(ctx context.Context, image string, o PullOptions) ([]byte, error) {
-	t, rest := splitTransport(image)
+func (c *Client) readList(ctx context.Context, name string, o PullOptions) ([]byte, error) {
+	t, rest := splitTransport(name)
 	if t != nil && t.Name() != registryTransport {
 		return nil, fmt.Errorf("only images of the store and of registries are possible here, not %q", t.Name()+":")
 	}
 	if t != nil {
-		image = strings.TrimPrefix(rest, "//")
+		name = strings.TrimPrefix(rest, "//")
 	}
 	if o.Policy != PullAlways {
-		m, err := c.find(image, LookupOptions{Lists: true})
+		m, err := c.find(name, LookupOptions{Lists: true})
 		if err == nil && m.img.IsList() {
 			data, _, _, err := c.Store.Manifest(m.img.ID)
 			return data, err
@@ -49,7 +50,7 @@ func (c *Client) readList(ctx context.Context, image string, o PullOptions) ([]b
 		return nil, err
 	}
 	j := &pullJob{c: c, o: o, sys: sys}
-	candidates, err := j.candidates(ctx, image, nil)
+	candidates, err := j.candidates(ctx, name, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func (j *pullJob) readCandidate(ctx context.Context, named reference.Named) (dat
 		data, err = readManifest(ctx, sys, ref)
 		return err
 	})
-	return data, err
+	return data, j.c.atRegistry(sys, ref.DockerReference(), err)
 }
 
 func readManifest(ctx context.Context, sys *types.SystemContext, ref types.ImageReference) (data []byte, err error) {
@@ -90,6 +91,7 @@ func readManifest(ctx context.Context, sys *types.SystemContext, ref types.Image
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	data, _, err = src.GetManifest(ctx, nil)
+	// It is asked for by digest where the name has one, and must be what was asked for.
+	data, _, err = image.UnparsedInstance(src, nil).Manifest(ctx)
 	return data, err
 }

@@ -54,9 +54,8 @@ func transient(err error) bool {
 	if errors.Is(err, errVanished) {
 		return true
 	}
-	var status docker.UnexpectedHTTPStatusError
-	if errors.As(err, &status) {
-		return passing(status.StatusCode)
+	if status := statusOf(err); status != 0 || errors.Is(err, docker.ErrTooManyRequests) {
+		return status == 0 || passing(status)
 	}
 	var coded errcode.ErrorCoder
 	if errors.As(err, &coded) {
@@ -92,8 +91,16 @@ func temporaryName(err error) bool {
 	return errors.As(err, &name) && !name.IsNotFound && (name.IsTemporary || name.IsTimeout)
 }
 
+// passing are the statuses of what may go better the next time. All that we ask for
+// can be asked for again: blobs and manifests go by their digests, and a tag is set
+// to what it was set to.
 func passing(status int) bool {
-	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }
 
 // transientCode judges the codes of the distribution specification.
@@ -102,5 +109,5 @@ func transientCode(code errcode.ErrorCode) bool {
 	case errcode.ErrorCodeUnavailable, errcode.ErrorCodeTooManyRequests, v2.ErrorCodeBlobUploadUnknown:
 		return true
 	}
-	return passing(code.Descriptor().HTTPStatusCode)
+	return code != errcode.ErrorCodeUnknown && passing(code.Descriptor().HTTPStatusCode)
 }

@@ -53,6 +53,9 @@ func (c *Client) permit(sys *types.SystemContext, ref types.ImageReference) (*ty
 	if conf != nil && conf.Blocked {
 		return nil, fmt.Errorf("using %q: registry %q is blocked in %s", named, conf.Prefix, sysregistriesv2.ConfigurationSourceDescription(sys))
 	}
+	if sys, err = c.withHelper(sys, named); err != nil {
+		return nil, err
+	}
 	if sys.DockerInsecureSkipTLSVerify == types.OptionalBoolUndefined && slices.Contains(s.Insecure, host) {
 		insecure := *sys
 		setVerify(&insecure, Off)
