@@ -53,6 +53,8 @@ func (p *program) commands() []*cli.Command {
 		p.unshareCommand(),
 		p.versionCommand(),
 		p.completionCommand(),
+		p.dumpBoltCommand(),
+		p.rpcCommand(),
 		p.helpCommand(),
 	}
 }

@@ -52,7 +52,7 @@ func (i invocation) command() *cli.Command {
 
 // passesOn names the commands whose words after the first positional one belong
 // to a program that they start.
-func passesOn(c *cli.Command) bool { return c.Name == "run" || c.Name == "unshare" }
+func passesOn(c *cli.Command) bool { return c.Name == "run" || c.Name == "unshare" || c.Name == "rpc" }
 
 // formerName gives the present name of a flag that was called otherwise. It is
 // rewritten silently, where the command has a flag of the present name.
