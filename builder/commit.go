@@ -106,11 +106,14 @@ func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Com
 	if err != nil {
 		return Committed{}, err
 	}
-	err = errors.Join(checkCompression(target, b.formatOf(o), o.Push.Compression), b.engine.checkList(target, o.List))
+	err = errors.Join(checkCompression(target, b.formatOf(o), o.Push.Compression), b.engine.checkPush(target, o.Push), b.engine.checkList(target, o.List))
 	if err != nil {
 		return Committed{}, fmt.Errorf("committing %q: %w", b.Name(), err)
 	}
 	done, err := b.commit(ctx, target, o)
+	if err == nil {
+		err = b.engine.signStored(ctx, target, done.ID, o.Push)
+	}
 	if err == nil && o.List != "" {
 		_, err = b.engine.AddToList(o.List, []string{done.ID}, AddToListOptions{})
 	}
@@ -166,7 +169,11 @@ func (e *Engine) CommitState(ctx context.Context, st State, dest string, o Commi
 		}
 		st.push(extra, false)
 	}
-	return e.publish(ctx, st, target, e.stateAssembly(st, o))
+	done, err := e.publish(ctx, st, target, e.stateAssembly(st, o))
+	if err != nil {
+		return Committed{}, err
+	}
+	return done, e.signStored(ctx, target, done.ID, o.Push)
 }
 
 // PreviewState gives the ID and the configuration of the image that CommitState

@@ -52,7 +52,7 @@ func lockOwner(dir string) (*os.File, error) {
 // Close gives up what the engine holds for this process. The containers that
 // only the process knows are then abandoned.
 func (e *Engine) Close() error {
-	err := errors.Join(e.runners.close(), e.networks.close())
+	err := errors.Join(e.runners.close(), e.networks.close(), e.Images.Close())
 	if e.owner.lock == nil {
 		return err
 	}

@@ -47,6 +47,7 @@ func advice(err error) (status int, hints []string) {
 	}
 	hints = append(hints, confinedHints(err)...)
 	hints = append(hints, registryHints(err)...)
+	hints = append(hints, trustHints(err)...)
 	switch {
 	case err == nil:
 		return 0, nil

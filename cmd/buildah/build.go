@@ -36,7 +36,7 @@ func (p *program) buildCommand() *cli.Command {
 			f.script.options(),
 			f.caching.options(p), f.reuse.options(), f.sharing.options(), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
 			f.secrets.options(), f.jobs.options(),
-			f.registry.options(), f.registry.reading()[:1], []*option{f.registry.signing()}, f.creation.options(), unsupported()),
+			f.registry.options(), f.registry.reading()[:1], f.registry.signing(), f.creation.options(), unsupported()),
 		Before: takes(0, 1),
 		Action: func(c *cli.Context) error {
 			if err := f.check(c, p); err != nil {

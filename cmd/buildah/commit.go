@@ -41,7 +41,7 @@ func (p *program) commitCommand() *cli.Command {
 		Category:  containerGroup,
 		UsageText: "buildah commit web registry.example.com/team/web:1\nbuildah commit --rm --squash web oci-archive:web.tar\nbuildah commit --timestamp 0 --change 'CMD [\"/bin/app\"]' web app",
 		Flags: asFlags(f.own(p), f.metadata(), f.times.options(), f.times.hidden(), f.push.layerOptions(),
-			f.registry.options(), []*option{f.registry.signing()}, f.sbom.options(), f.pull.options(), unsupported()),
+			f.registry.options(), f.registry.signing(), f.sbom.options(), f.pull.options(), unsupported()),
 		Before: takes(1, 2),
 		Action: func(c *cli.Context) error {
 			return p.withContainer(c, c.Args().First(), func(e *builder.Engine, b *builder.Builder) error {

@@ -44,8 +44,7 @@ func (p *program) pushCommand() *cli.Command {
 			boolOption("quiet,q", &f.quiet, "show no progress"),
 			boolOption("remove-signatures", &f.registry.registry.RemoveSignatures, "do not copy the signatures of the image"),
 			boolOption("rm", &f.ofLists, "for manifest lists, which this version does not push").hide(),
-			f.registry.signing(),
-		}, f.push.layerOptions(), f.registry.options()),
+		}, f.registry.signing(), f.push.layerOptions(), f.registry.options()),
 		Before: takes(1, 2),
 		Action: func(c *cli.Context) error {
 			return p.withEngine(c, func(e *builder.Engine) error { return p.push(c, e, f) })

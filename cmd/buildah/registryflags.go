@@ -66,11 +66,6 @@ func (r *registryFlags) reading() []*option {
 	}
 }
 
-// signing is the flag of commands that push.
-func (r *registryFlags) signing() *option {
-	return textOption("sign-by", "FINGERPRINT", &r.registry.SignBy, "sign the image with this GPG key")
-}
-
 func (r *registryFlags) setVerify(s string) error {
 	on, err := strconv.ParseBool(s)
 	r.asked.verify = true

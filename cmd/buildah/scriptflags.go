@@ -56,7 +56,7 @@ func (p *program) flagsOfScript(flags []cli.Flag) (s imagebuildah.ScriptFlags, e
 	var push pushFlags
 	var keys secretFlags
 	access := slices.Concat(registry.options(), registry.reading())
-	away := slices.Concat(access, push.layerOptions(), []*option{registry.signing()})
+	away := slices.Concat(access, push.layerOptions(), registry.signing())
 	for _, h := range []struct {
 		to    *[]string
 		flags []cli.Flag

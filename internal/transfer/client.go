@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"go.podman.io/image/v5/signature/signer"
 	"go.podman.io/image/v5/types"
 
 	"github.com/projectatomic/buildah/internal/compress"
@@ -57,7 +58,7 @@ type Registry struct {
 	Retries          int    // attempts after the first; 0 means none
 	RetryDelay       time.Duration
 	RemoveSignatures bool     // do not copy signatures
-	SignBy           string   // fingerprint of the GPG key to sign with
+	Sign             Signing  // of what is written
 	DecryptionKeys   []string // key[:passphrase] for encrypted layers
 	BlobCache        string   // a directory that keeps blobs as they were transferred
 }
@@ -84,6 +85,10 @@ type Client struct {
 	sayMutex   sync.Mutex
 	askMutex   sync.Mutex
 	shortNames shortNames
+
+	signMutex sync.Mutex // of the keys that are open
+	opened    []*signer.Signer
+	openedFor Signing
 }
 
 // SystemContext is what the library wants to know for each transfer.

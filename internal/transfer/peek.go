@@ -91,8 +91,8 @@ func (j *pullJob) peekAt(ctx context.Context, sys *types.SystemContext, ref type
 	if err != nil {
 		return p, err
 	}
-	if img.ConfigInfo().Digest == "" {
-		return p, errNoPeek // it is from before 2016
+	if img.ConfigInfo().Digest == "" || encrypted(img) {
+		return p, errNoPeek // it is from before 2016, or Pull has to say what is wrong
 	}
 	if _, err := j.c.Store.Image(img.ConfigInfo().Digest.Encoded()); err == nil {
 		return p, errNoPeek // to pull it is to name it

@@ -1,9 +1,13 @@
 package transfer
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
 
 	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/types"
@@ -50,6 +54,69 @@ func readPolicy(sys *types.SystemContext) (*signature.Policy, error) {
 		return nil, fmt.Errorf("reading the signature policy: %w", err)
 	}
 	return policy, nil
+}
+
+// PolicyError is an image that the signature policy refuses.
+type PolicyError struct {
+	Rule  string // which one it is
+	File  string // where the rule is
+	cause error
+}
+
+func (e *PolicyError) Error() string {
+	return fmt.Sprintf("%s (%s in %q)", strings.TrimSuffix(oneLine(e.cause), "."), e.Rule, e.File)
+}
+func (e *PolicyError) Unwrap() error { return e.cause }
+
+// rejected recognizes the verdict of the copier, which has stored nothing then, and
+// says what it follows from.
+func rejected(err error, sys *types.SystemContext, policy *signature.Policy, ref types.ImageReference) error {
+	if err == nil || !strings.Contains(err.Error(), "Source image rejected") {
+		return err
+	}
+	rule := ruleFor(policy, ref)
+	return &PolicyError{Rule: rule, File: policyFile(sys), cause: err}
+}
+
+// ruleFor finds the rule as the library does: the most specific scope wins.
+func ruleFor(policy *signature.Policy, ref types.ImageReference) string {
+	transport := ref.Transport().Name()
+	scopes := policy.Transports[transport]
+	for _, scope := range slices.Concat([]string{ref.PolicyConfigurationIdentity()}, ref.PolicyConfigurationNamespaces(), []string{""}) {
+		if rules, ok := scopes[scope]; ok {
+			return fmt.Sprintf("rule %s for %q, scope %q,", kinds(rules), transport, scope)
+		}
+	}
+	return fmt.Sprintf("rule %s, the default,", kinds(policy.Default))
+}
+
+// kinds are the types of rules as policy.json has them.
+func kinds(rules signature.PolicyRequirements) string {
+	list := make([]string, 0, len(rules))
+	for _, rule := range rules {
+		var shown struct {
+			Type string `json:"type"`
+		}
+		if data, err := json.Marshal(rule); err == nil && json.Unmarshal(data, &shown) == nil {
+			list = append(list, strconv.Quote(shown.Type))
+		}
+	}
+	return strings.Join(list, " and ")
+}
+
+// policyFile is the file that the library has read.
+func policyFile(sys *types.SystemContext) string {
+	if sys.SignaturePolicyPath != "" {
+		return sys.SignaturePolicyPath
+	}
+	for item, err := range configfile.Read(&configfile.File{
+		Name: "policy", Extension: "json", DoNotLoadDropInFiles: true, EnvironmentName: "CONTAINERS_POLICY_JSON", ErrorIfNotFound: true,
+	}) {
+		if err == nil {
+			return item.Name
+		}
+	}
+	return "policy.json"
 }
 
 func newPolicy(policy *signature.Policy) (*signature.PolicyContext, error) {

@@ -179,6 +179,18 @@ func (j *pullJob) keep(m *match) Pulled {
 	return p
 }
 
+// keepDespite keeps what is in the store although it may not be the newest. A
+// registry that does not answer is what PullNewer is for, an image that may not be
+// used is not.
+func (j *pullJob) keepDespite(m *match, err error) Pulled {
+	p := j.keep(m)
+	var refused *PolicyError
+	if errors.As(err, &refused) && !j.byPlatform {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("using the image of the store: %v", oneLine(refused)))
+	}
+	return p
+}
+
 // fromCandidates takes the first candidate that can be pulled.
 func (j *pullJob) fromCandidates(ctx context.Context, list []candidate, local *match) (Pulled, error) {
 	var errs candidateErrors
@@ -194,7 +206,7 @@ func (j *pullJob) fromCandidates(ctx context.Context, list []candidate, local *m
 		}
 	}
 	if local != nil && j.o.Policy == PullNewer {
-		return j.keep(local), nil
+		return j.keepDespite(local, errs), nil
 	}
 	if len(errs) == 1 {
 		return Pulled{}, errs[0]
@@ -297,6 +309,9 @@ func (j *pullJob) fetch(ctx context.Context, ref, dest types.ImageReference, loc
 		return Pulled{}, err
 	}
 	defer unlock()
+	if err := j.readable(ctx, sys, src); err != nil {
+		return Pulled{}, err
+	}
 	return j.copy(ctx, sys, opened, dest)
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/containers/ocicrypt/config"
-	"github.com/containers/ocicrypt/helpers"
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/docker/reference"
@@ -91,7 +89,7 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 		MaxParallelDownloads:    uint(max(j.c.System.ParallelCopies, 0)),
 	})
 	if err != nil {
-		return Pulled{}, err
+		return Pulled{}, undecrypted(rejected(err, sys, j.policy.Policy, src))
 	}
 	if resolved == nil {
 		resolved = dest
@@ -138,16 +136,4 @@ func (j *pullJob) noteBlobs(img *storage.Image, from reference.Named, transport 
 		}
 		id = layer.Parent
 	}
-}
-
-// decryption makes the library's configuration of keys; nil without keys.
-func decryption(keys []string) (*config.DecryptConfig, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	cc, err := helpers.CreateCryptoConfig(nil, keys)
-	if err != nil {
-		return nil, fmt.Errorf("reading the decryption keys: %w", err)
-	}
-	return cc.DecryptConfig, nil
 }

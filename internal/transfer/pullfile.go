@@ -64,6 +64,9 @@ func (j *pullJob) fetchAs(ctx context.Context, sys *types.SystemContext, ref typ
 	}
 	opened := &openedReference{ImageReference: ref, src: limitedSource{src}}
 	defer opened.close()
+	if err := j.readable(ctx, sys, opened.src); err != nil {
+		return Pulled{}, err
+	}
 	if named != nil {
 		dest, err := istorage.Transport.NewStoreReference(j.c.Store.Raw(), named, "")
 		if err != nil {

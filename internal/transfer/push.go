@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containers/ocicrypt/config"
-	"github.com/containers/ocicrypt/helpers"
 	"github.com/opencontainers/go-digest"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/copy"
@@ -49,12 +47,6 @@ type Compression struct {
 	Disable bool   // leave layers uncompressed where the destination allows it
 }
 
-// Encryption is for whom layers are encrypted.
-type Encryption struct {
-	Keys   []string // PROTOCOL:KEY; none means no encryption
-	Layers []int    // 0 is the first, -1 the last; empty means all
-}
-
 // Pushed is what a push wrote.
 type Pushed struct {
 	Manifest       []byte
@@ -89,6 +81,10 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 		return Pushed{}, err
 	}
 	defer done()
+	if err := c.checkImage(img, o); err != nil {
+		return Pushed{}, err
+	}
+	j.signed = !o.Registry.RemoveSignatures && c.hasSignatures(img.ID)
 	if j.src, err = c.pushSource(img.ID, o); err != nil {
 		return Pushed{}, err
 	}
@@ -117,7 +113,13 @@ func (c *Client) newPush(ctx context.Context, dest types.ImageReference, o PushO
 		return nil, nil, errors.Join(err, policy.Destroy())
 	}
 	sys.BigFilesTemporaryDir = temp
-	return &pushJob{c: c, o: o, dest: dest, policy: policy, opts: opts}, func() { remove(); _ = policy.Destroy() }, nil
+	j = &pushJob{c: c, o: o, dest: dest, policy: policy, opts: opts}
+	done = func() { remove(); _ = policy.Destroy() }
+	if err := j.sign(); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return j, done, nil
 }
 
 // run copies until it succeeds, or there is no use in trying again.
@@ -125,7 +127,7 @@ func (j *pushJob) run(ctx context.Context) (p Pushed, err error) {
 	defer removeHalf(j.dest, &err)()
 	err = j.c.retry(ctx, j.o.Registry, func() error {
 		p.Manifest, err = j.copy(ctx)
-		return err
+		return loses(err)
 	})
 	if err != nil {
 		return Pushed{}, j.c.explain(j.dest, j.c.atDestination(j.opts.DestinationCtx, j.dest, err))
@@ -141,13 +143,23 @@ type pushJob struct {
 	src, dest types.ImageReference
 	policy    *signature.PolicyContext
 	opts      *copy.Options
+	signed    bool // the source has signatures that go along
 }
 
 // copy is one attempt. Layers that can be streamed go first, by way of the sender,
 // over the connection that the copier then uses.
 func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
+	dest, err := j.dest.NewImageDestination(ctx, j.opts.DestinationCtx)
+	if err != nil {
+		return nil, err
+	}
+	target := &openedDestination{ImageReference: j.dest, dest: dest}
+	defer target.close()
+	if err := j.checkDestination(ctx, dest); err != nil {
+		return nil, err
+	}
 	if _, ok := j.src.(streamReference); !ok || len(j.o.Encryption.Keys) > 0 || j.o.Format == "v2s1" {
-		return copy.Image(ctx, j.policy, j.dest, j.src, j.opts)
+		return copy.Image(ctx, j.policy, target, j.src, j.opts)
 	}
 	src, err := j.src.NewImageSource(ctx, j.opts.SourceCtx)
 	if err != nil {
@@ -155,12 +167,6 @@ func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
 	}
 	opened := &openedReference{ImageReference: j.src, src: src}
 	defer opened.close()
-	dest, err := j.dest.NewImageDestination(ctx, j.opts.DestinationCtx)
-	if err != nil {
-		return nil, err
-	}
-	target := &openedDestination{ImageReference: j.dest, dest: dest}
-	defer target.close()
 	opts := *j.opts
 	if stream, ok := src.(*streamSource); ok {
 		if err := j.c.send(ctx, stream, dest, j.o); err != nil {
@@ -277,7 +283,6 @@ func (c *Client) copyOptions(ctx context.Context, o PushOptions, sys *types.Syst
 	}
 	return &copy.Options{
 		RemoveSignatures:       o.Registry.RemoveSignatures,
-		SignBy:                 o.Registry.SignBy,
 		ReportWriter:           c.report(ctx),
 		SourceCtx:              sys,
 		DestinationCtx:         sys,
@@ -303,18 +308,6 @@ func manifestType(format string) (string, error) {
 		return manifest.DockerV2Schema1SignedMediaType, nil
 	}
 	return "", fmt.Errorf("unknown format %q: use oci, docker, v2s2 or v2s1", format)
-}
-
-func (e Encryption) config() (*config.EncryptConfig, *[]int, error) {
-	if len(e.Keys) == 0 {
-		return nil, nil, nil
-	}
-	cc, err := helpers.CreateCryptoConfig(e.Keys, nil)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the encryption keys: %w", err)
-	}
-	layers := append([]int{}, e.Layers...) // the library takes nil for "none" and empty for "all"
-	return cc.EncryptConfig, &layers, nil
 }
 
 func (c *Client) pushSource(id string, o PushOptions) (types.ImageReference, error) {

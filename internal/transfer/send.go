@@ -226,7 +226,7 @@ func (s *sender) annotate(b *blob) {
 // their table of contents. It is as trustworthy as the manifest that names both,
 // hence for that image only, and not under a signature of the user's.
 func (s *sender) fetchedInPart(layer *storage.Layer) (blob, bool) {
-	if layer.TOCDigest == "" || s.o.Registry.SignBy != "" {
+	if layer.TOCDigest == "" || !s.o.Registry.Sign.IsZero() {
 		return blob{}, false
 	}
 	for _, l := range s.own {

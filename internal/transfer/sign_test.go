@@ -40,12 +40,12 @@ func TestSignatures(t *testing.T) {
 	f := newFixture(t)
 	id := testenv.BaseImage(t, f.Store, "localhost/app", testenv.Files{"f": "1"})
 	o := f.open(t)
-	o.SignBy = fingerprint
+	o.Sign.Fingerprint = fingerprint
 	signedDir, plainDir := t.TempDir(), t.TempDir()
 	registry := "docker://" + f.reg.Host + "/app:1"
-	if _, err := f.Push(t.Context(), id, "dir:"+t.TempDir(), PushOptions{Registry: o}); err == nil {
-		t.Error("an image without a name was signed")
-	}
+	ownDir, unnamed := t.TempDir(), f.open(t)
+	_, err = f.Push(t.Context(), id, "dir:"+ownDir, PushOptions{Registry: o})
+	must(t, err)
 	_, err = f.Push(t.Context(), id, registry, PushOptions{Registry: f.open(t)})
 	must(t, err)
 	_, err = f.Push(t.Context(), id, "dir:"+plainDir, PushOptions{Registry: f.open(t)})
@@ -58,6 +58,24 @@ func TestSignatures(t *testing.T) {
 	strict := f.open(t)
 	strict.SignaturePolicy = f.policy(t, `{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"`+key+`",
 		"signedIdentity":{"type":"exactReference","dockerReference":"localhost/signed:1"}}]}`)
+	unnamed.SignaturePolicy = f.policy(t, `{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"`+key+`",
+		"signedIdentity":{"type":"exactReference","dockerReference":"localhost/app:latest"}}]}`)
+	_, err = f.client(t, testenv.Store(t, "vfs")).Pull(t.Context(), "dir:"+ownDir, PullOptions{Registry: unnamed})
+	must(t, err)
+	unknown := o
+	unknown.Sign.Fingerprint = "0123456789ABCDEF0123456789ABCDEF01234567"
+	if _, err := f.Push(t.Context(), id, registry+"-unknown", PushOptions{Registry: unknown}); err == nil || !strings.Contains(err.Error(), unknown.Sign.Fingerprint) {
+		t.Errorf("signing with a key that nobody has: %v", err)
+	}
+	nameless, err := f.Pull(t.Context(), "dir:"+plainDir, PullOptions{Registry: f.open(t)})
+	must(t, err)
+	img, err := f.Store.Image(nameless.ID)
+	must(t, err)
+	must(t, f.Store.RemoveImageName(img.ID, img.Names...))
+	if _, err := f.Push(t.Context(), img.ID, "dir:"+t.TempDir(), PushOptions{Registry: o}); err == nil || !strings.Contains(err.Error(), "name") {
+		t.Errorf("an image without a name was signed: %v", err)
+	}
+
 	for source, ok := range map[string]bool{registry: false, "dir:" + plainDir: false, "dir:" + signedDir: true} {
 		_, err := f.client(t, testenv.Store(t, "vfs")).Pull(t.Context(), source, PullOptions{Registry: strict})
 		if ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "signature") {

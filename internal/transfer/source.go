@@ -33,11 +33,23 @@ func (c *Client) StoreReference(id string, withoutSignatures bool) (types.ImageR
 	if err != nil {
 		return nil, err
 	}
-	if !withoutSignatures && signed(img.Metadata) {
+	if !withoutSignatures && signed(img.Metadata) && !simplySigned(ref) {
 		// Signatures of the newer kind do not pass through a source that is not the library's.
 		return ref, nil
 	}
 	return streamReference{ref, c.Store, img.TopLayer}, nil
+}
+
+// simplySigned tells whether the signatures of an image are all of the kind that GPG
+// makes: no others are given out this way.
+func simplySigned(ref types.ImageReference) bool {
+	ctx := context.Background() // it only reads files of the store
+	src, err := ref.NewImageSource(ctx, nil)
+	if err != nil {
+		return false
+	}
+	_, err = src.GetSignatures(ctx, nil)
+	return errors.Join(err, src.Close()) == nil
 }
 
 // signed tells whether signatures are kept with an image.
