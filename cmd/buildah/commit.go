@@ -99,6 +99,9 @@ func (p *program) commit(c *cli.Context, e *builder.Engine, b *builder.Builder, 
 	if err != nil {
 		return err
 	}
+	if c.Args().Len() < 2 && !o.Push.Registry.Sign.IsZero() {
+		return usageError{text: "a signature is for a name: say what the image is called, after the container"}
+	}
 	scan, err := f.scan(c, p, o)
 	if err != nil {
 		return err

@@ -85,15 +85,11 @@ func undecrypted(err error) error {
 // readable finds out before anything is stored whether the layers can be decrypted. What
 // else may be wrong with the manifest is the copier's to say.
 func (j *pullJob) readable(ctx context.Context, sys *types.SystemContext, src types.ImageSource) error {
-	instance, err := chooseInstance(ctx, sys, src)
-	if err != nil {
-		return nil //nolint:nilerr // see above
+	m, err := chosenManifest(ctx, sys, src)
+	var size manifestSizeError
+	if errors.As(err, &size) {
+		return err
 	}
-	data, mediaType, err := src.GetManifest(ctx, instance)
-	if err != nil {
-		return nil //nolint:nilerr // see above
-	}
-	m, err := manifest.FromBlob(data, mediaType)
 	if err != nil {
 		return nil //nolint:nilerr // see above
 	}
@@ -113,6 +109,19 @@ func (j *pullJob) readable(ctx context.Context, sys *types.SystemContext, src ty
 		}
 	}
 	return nil
+}
+
+// chosenManifest reads the manifest of the image for the platform.
+func chosenManifest(ctx context.Context, sys *types.SystemContext, src types.ImageSource) (manifest.Manifest, error) {
+	instance, err := chooseInstance(ctx, sys, src)
+	if err != nil {
+		return nil, err
+	}
+	data, mediaType, err := src.GetManifest(ctx, instance)
+	if err != nil {
+		return nil, err
+	}
+	return manifest.FromBlob(data, mediaType)
 }
 
 // encrypted tells whether any layer of an image is.

@@ -18,7 +18,14 @@ type limitedSource struct{ types.ImageSource }
 func (s limitedSource) GetManifest(ctx context.Context, instance *digest.Digest) ([]byte, string, error) {
 	data, mediaType, err := s.ImageSource.GetManifest(ctx, instance)
 	if err == nil && len(data) > manifestLimit {
-		return nil, "", fmt.Errorf("the manifest has %d bytes, more than the %d that are allowed", len(data), manifestLimit)
+		return nil, "", manifestSizeError(len(data))
 	}
 	return data, mediaType, err
+}
+
+// manifestSizeError is a manifest of so many bytes.
+type manifestSizeError int
+
+func (e manifestSizeError) Error() string {
+	return fmt.Sprintf("the manifest has %d bytes, more than the %d that are allowed", int(e), manifestLimit)
 }

@@ -62,9 +62,9 @@ func (j *pullJob) fetchAs(ctx context.Context, sys *types.SystemContext, ref typ
 	if err != nil {
 		return Pulled{}, err
 	}
-	opened := &openedReference{ImageReference: ref, src: limitedSource{src}}
+	opened := &openedReference{ImageReference: ref, src: src} // unwrapped: else signatures for sigstore are lost
 	defer opened.close()
-	if err := j.readable(ctx, sys, opened.src); err != nil {
+	if err := j.readable(ctx, sys, limitedSource{src}); err != nil {
 		return Pulled{}, err
 	}
 	if named != nil {

@@ -37,6 +37,7 @@ type PushOptions struct {
 	SourceName  string     // what a docker-archive without a name calls the image; "" means a name that the image has
 
 	sourcePlaces []string // repositories that the image was in by its names
+	keepManifest bool     // it is signed, so that nothing may change in it
 }
 
 // Compression is how layers are written.
@@ -84,7 +85,7 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 	if err := c.checkImage(img, o); err != nil {
 		return Pushed{}, err
 	}
-	j.signed = !o.Registry.RemoveSignatures && c.hasSignatures(img.ID)
+	j.o.keepManifest = !o.Registry.RemoveSignatures && c.hasSignatures(img.ID)
 	if j.src, err = c.pushSource(img.ID, o); err != nil {
 		return Pushed{}, err
 	}
@@ -143,7 +144,6 @@ type pushJob struct {
 	src, dest types.ImageReference
 	policy    *signature.PolicyContext
 	opts      *copy.Options
-	signed    bool // the source has signatures that go along
 }
 
 // copy is one attempt. Layers that can be streamed go first, by way of the sender,
@@ -168,7 +168,7 @@ func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
 	opened := &openedReference{ImageReference: j.src, src: src}
 	defer opened.close()
 	opts := *j.opts
-	if stream, ok := src.(*streamSource); ok {
+	if stream, ok := src.(*streamSource); ok && !(j.o.keepManifest && stream.asManifestSays(ctx)) {
 		if err := j.c.send(ctx, stream, dest, j.o); err != nil {
 			return nil, err
 		}

@@ -42,7 +42,7 @@ func (c *Client) checkImage(img store.Image, o PushOptions) error {
 // checkDestination finds out before anything is sent whether the signatures that there
 // are, or will be, could be written.
 func (j *pushJob) checkDestination(ctx context.Context, dest types.ImageDestination) error {
-	if len(j.opts.Signers) == 0 && !j.signed {
+	if len(j.opts.Signers) == 0 && !j.o.keepManifest {
 		return nil
 	}
 	err := dest.SupportsSignatures(ctx)
@@ -58,7 +58,7 @@ func (j *pushJob) checkDestination(ctx context.Context, dest types.ImageDestinat
 // hasSignatures tells whether signatures are kept with an image.
 func (c *Client) hasSignatures(id string) bool {
 	img, err := c.Store.Raw().Image(id)
-	return err == nil && signed(img.Metadata)
+	return err == nil && signatureCount(img.Metadata) > 0
 }
 
 // SignStored signs an image of the store under names that it has there. The signatures

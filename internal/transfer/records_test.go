@@ -117,7 +117,7 @@ func TestSigned(t *testing.T) {
 		"": false, "{}": false, `{"signature-sizes":[]}`: false, `{"signature-sizes":[12]}`: true,
 		`{"signatures-sizes":{"sha256:x":[1]}}`: true, "broken": true,
 	} {
-		if got := signed(metadata); got != want {
+		if got := signatureCount(metadata) > 0; got != want {
 			t.Errorf("signed(%q) = %v", metadata, got)
 		}
 	}

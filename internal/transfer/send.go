@@ -3,6 +3,7 @@ package transfer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -138,6 +139,9 @@ func (s *sender) layer(ctx context.Context, diffID digest.Digest) (blob, error) 
 		s.ledger.note(diffID, b, s.place)
 		return b, nil
 	}
+	if s.o.keepManifest {
+		return blob{}, &SignatureLossError{errors.New("the destination has not got all layers in the form that is signed, and the store cannot make that form again")}
+	}
 	b, err := s.upload(ctx, diffID)
 	if err != nil {
 		return blob{}, err
@@ -161,7 +165,7 @@ func (s *sender) candidates(diffID digest.Digest) []blob {
 	for i := range list {
 		s.annotate(&list[i])
 	}
-	list = slices.DeleteFunc(list, func(b blob) bool { return !s.fits(b) })
+	list = slices.DeleteFunc(list, func(b blob) bool { return !s.fits(b) || s.o.keepManifest && s.names(b.Digest) == nil })
 	for i := range list {
 		// What another tool pulled under a name has been in that repository.
 		if list[i].Level == nil {

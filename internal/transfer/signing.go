@@ -108,7 +108,9 @@ func openGPG(s Signing, passphrase string) (*signer.Signer, error) {
 	}
 	one, err := simplesigning.NewSigner(options...)
 	if err == nil {
-		err = tryGPG(s.Fingerprint, passphrase)
+		if err = tryGPG(s.Fingerprint, passphrase); err != nil {
+			err = errors.Join(fmt.Errorf("the key cannot be used: %w: `gpg --list-secret-keys` lists those that can", err), one.Close())
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("signing with the GPG key %q: %w", s.Fingerprint, signError(err))

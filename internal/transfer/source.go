@@ -33,35 +33,42 @@ func (c *Client) StoreReference(id string, withoutSignatures bool) (types.ImageR
 	if err != nil {
 		return nil, err
 	}
-	if !withoutSignatures && signed(img.Metadata) && !simplySigned(ref) {
-		// Signatures of the newer kind do not pass through a source that is not the library's.
+	if count := signatureCount(img.Metadata); !withoutSignatures && count > 0 && count != countSimple(ref) {
+		// Signatures for sigstore do not pass through a source that is not the library's.
 		return ref, nil
 	}
 	return streamReference{ref, c.Store, img.TopLayer}, nil
 }
 
-// simplySigned tells whether the signatures of an image are all of the kind that GPG
-// makes: no others are given out this way.
-func simplySigned(ref types.ImageReference) bool {
+// countSimple is how many signatures are of the kind that GPG makes: no others are given
+// out this way.
+func countSimple(ref types.ImageReference) int {
 	ctx := context.Background() // it only reads files of the store
 	src, err := ref.NewImageSource(ctx, nil)
 	if err != nil {
-		return false
+		return 0
 	}
-	_, err = src.GetSignatures(ctx, nil)
-	return errors.Join(err, src.Close()) == nil
+	list, err := src.GetSignatures(ctx, nil)
+	if errors.Join(err, src.Close()) != nil {
+		return 0
+	}
+	return len(list)
 }
 
-// signed tells whether signatures are kept with an image.
-func signed(metadata string) bool {
+// signatureCount is how many signatures are kept with an image, for any of its manifests.
+func signatureCount(metadata string) int {
 	var m struct {
 		Sizes     []int            `json:"signature-sizes"`
 		Instances map[string][]int `json:"signatures-sizes"`
 	}
 	if err := json.Unmarshal([]byte(metadata), &m); err != nil {
-		return metadata != ""
+		return len(metadata) // whatever it is: not known to be none
 	}
-	return len(m.Sizes) > 0 || len(m.Instances) > 0
+	count := len(m.Sizes)
+	for _, sizes := range m.Instances {
+		count = max(count, len(sizes))
+	}
+	return count
 }
 
 type streamReference struct {
@@ -150,6 +157,17 @@ func (s *streamSource) manifestLayers(ctx context.Context) ([]manifest.LayerInfo
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
 	return m.LayerInfos(), nil
+}
+
+// asManifestSays tells whether the layers, uncompressed as they are, are what the image's
+// own manifest names: an image that was made here.
+func (s *streamSource) asManifestSays(ctx context.Context) bool {
+	infos, err := s.ImageSource.LayerInfosForCopy(ctx, nil)
+	if err != nil {
+		return false
+	}
+	own, err := s.manifestLayers(ctx)
+	return err == nil && (infos == nil || sameBlobs(own, infos))
 }
 
 func sameBlobs(own []manifest.LayerInfo, infos []types.BlobInfo) bool {
