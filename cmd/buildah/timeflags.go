@@ -49,7 +49,7 @@ func (f *timeFlags) settle(p *program) (builder.Times, error) {
 	}
 	switch {
 	case sources > 1 && f.asked.timestamp && text != "":
-		return t, usageError{text: "timestamp and source-date-epoch would be ambiguous if allowed together"}
+		return t, usageError{text: "timestamp and source-date-epoch would be ambiguous if allowed together" + f.remedy()}
 	case sources > 1:
 		return t, usageError{text: "only one of --timestamp, --source-date-epoch, --reference-time and --omit-timestamp may be given"}
 	case f.asked.timestamp, f.omit:
@@ -69,6 +69,14 @@ func (f *timeFlags) settle(p *program) (builder.Times, error) {
 		t.Epoch = atSecond(n)
 	}
 	return t, nil
+}
+
+// remedy tells those who typed one flag only where the other time comes from.
+func (f *timeFlags) remedy() string {
+	if f.asked.epoch {
+		return ""
+	}
+	return ": leave out --timestamp, or unset SOURCE_DATE_EPOCH in the environment"
 }
 
 func atSecond(n int64) *time.Time {

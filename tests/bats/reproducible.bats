@@ -88,3 +88,11 @@ committed() {
     done
   done
 }
+
+@test "reproducible: two times are one too many, also when one is in the environment" {
+  from_base
+  buildah 125 commit --timestamp 1 --source-date-epoch 1 "$ctr"
+  says "would be ambiguous if allowed together"; says_not "unset"; one_line_error
+  SOURCE_DATE_EPOCH=1 buildah 125 commit --timestamp 1 "$ctr"
+  says "would be ambiguous if allowed together: leave out --timestamp, or unset SOURCE_DATE_EPOCH"; one_line_error
+}
