@@ -7,6 +7,7 @@
 #   IMAGE      name in the local store (default localhost/cached-app)
 # Environment: BASE image (docker.io/library/busybox), VERSION of the application (dev).
 set -euo pipefail
+case ${1-} in '' | -h | --help) sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
 export BUILDAH_LAYERS=true
 
 directory=$1

@@ -8,6 +8,7 @@
 # Environment: PORT that nginx listens on (8080), PAGE to serve, MIRROR of Debian,
 #   DEBOOTSTRAP_FLAGS such as --cache-dir=DIR. Needs root and debootstrap.
 set -euo pipefail
+case ${1-} in -h | --help) sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
 
 image=${1:-localhost/debian-nginx}
 destination=${2:-}
@@ -24,12 +25,11 @@ sed -i "s/listen \(\[::\]:\)\?80 /listen \1$port /" "$root/etc/nginx/sites-avail
 ln -sf /dev/stdout "$root/var/log/nginx/access.log"
 ln -sf /dev/stderr "$root/var/log/nginx/error.log"
 
-page=${PAGE:-}
-if [ -z "$page" ]; then
-  page=$(mktemp)
-  echo '<h1>Built by a shell script</h1>' >"$page"
+if [ -n "${PAGE:-}" ]; then
+  buildah copy -q --chmod 644 "$ctr" "$PAGE" /var/www/html/index.html
+else
+  echo '<h1>Built by a shell script</h1>' >"$root/var/www/html/index.html"
 fi
-buildah copy -q --chmod 644 "$ctr" "$page" /var/www/html/index.html
 buildah run "$ctr" -- nginx -t -q
 
 buildah config --author "$(basename "$0")" --port "$port" --stop-signal SIGQUIT \
