@@ -65,6 +65,10 @@ func (q query) find(name string) (match, error) {
 		if t.Name() != storeTransport {
 			return match{}, fmt.Errorf("only images of the store can be used here, not %q", t.Name()+":")
 		}
+		rest, err := q.c.withinStore(rest)
+		if err != nil {
+			return match{}, err
+		}
 		name = strings.TrimPrefix(rest, "@")
 		if _, id, ok := strings.Cut(name, "@"); ok && shortHex.MatchString(id) {
 			name = id

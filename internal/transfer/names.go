@@ -41,8 +41,11 @@ func splitTransport(text string) (t types.ImageTransport, rest string) {
 // parse reads the part after the transport. Names in the store mean ours,
 // whatever storage.conf says, unless another one is spelled out in brackets.
 func (c *Client) parse(t types.ImageTransport, rest string) (types.ImageReference, error) {
+	err := errors.Join(gone(t), c.reachable(t))
+	if err != nil {
+		return nil, err
+	}
 	var ref types.ImageReference
-	var err error
 	if t.Name() == storeTransport && !strings.HasPrefix(rest, "[") {
 		ref, err = istorage.Transport.ParseStoreReference(c.Store.Raw(), rest)
 	} else {
@@ -79,7 +82,10 @@ func (c *Client) ParseDestination(text string) (Destination, error) {
 		}
 		return Destination{Transport: storeTransport, Name: ref.DockerReference().String(), Store: true}, nil
 	}
-	_, err := c.parse(t, rest)
+	err := writable(t)
+	if err == nil {
+		_, err = c.parse(t, rest)
+	}
 	return Destination{Transport: t.Name()}, err
 }
 

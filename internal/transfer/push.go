@@ -16,7 +16,6 @@ import (
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/archive"
-	"go.podman.io/image/v5/docker/daemon"
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/pkg/blobcache"
@@ -131,7 +130,8 @@ func (j *pushJob) run(ctx context.Context) (p Pushed, err error) {
 		return loses(err)
 	})
 	if err != nil {
-		return Pushed{}, j.c.explain(j.dest, j.c.atDestination(j.opts.DestinationCtx, j.dest, err))
+		err = j.c.atDestination(j.opts.DestinationCtx, j.dest, err)
+		return Pushed{}, j.c.explain(ctx, j.opts.DestinationCtx, j.dest, err)
 	}
 	p.ManifestDigest, err = manifest.Digest(p.Manifest)
 	return p, err
@@ -199,6 +199,9 @@ func (c *Client) pushReference(dest, sourceName string) (types.ImageReference, e
 	t, rest := splitTransport(dest)
 	if t == nil {
 		t, rest = docker.Transport, "//"+dest
+	}
+	if err := writable(t); err != nil {
+		return nil, err
 	}
 	ref, err := c.parse(t, rest)
 	if err != nil || t.Name() != archiveTransport || ref.DockerReference() != nil || strings.Contains(rest, ":") {
@@ -324,19 +327,6 @@ func (c *Client) pushSource(id string, o PushOptions) (types.ImageReference, err
 		return nil, fmt.Errorf("using the blob cache %q: %w", o.Registry.BlobCache, err)
 	}
 	return cached, nil
-}
-
-// explain adds where the docker daemon was expected: its transport reports a
-// closed pipe when there is none.
-func (c *Client) explain(ref types.ImageReference, err error) error {
-	if ref.Transport().Name() != daemon.Transport.Name() || !errors.Is(err, io.ErrClosedPipe) {
-		return err
-	}
-	host := c.System.DockerHost
-	if host == "" {
-		host = "its default socket"
-	}
-	return fmt.Errorf("no docker daemon took the image at %s: %w", host, err)
 }
 
 // removeHalf gives a function that removes the archive file which a failed push
