@@ -61,9 +61,10 @@ func (b *Builder) Inspect() Inspection {
 	return in
 }
 
-// InspectImage shows an image of the store the way a container on it would look.
-func (e *Engine) InspectImage(name string) (Inspection, error) {
-	found, matched, err := e.Images.Lookup(name, transfer.LookupOptions{})
+// InspectImage shows an image of the store the way a container on it would look. The
+// platform, if there is one, chooses from a list.
+func (e *Engine) InspectImage(name string, p transfer.Platform) (Inspection, error) {
+	found, matched, err := e.Images.Lookup(name, transfer.LookupOptions{Platform: p})
 	if err != nil {
 		return Inspection{}, err
 	}

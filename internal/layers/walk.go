@@ -86,6 +86,7 @@ type walker struct {
 	links   map[uint64]link
 	uids    map[uint32]bool
 	gids    map[uint32]bool
+	list    func(*tar.Header) // told of each entry in the place of tar, and no content is read; nil without
 }
 
 // link is where an inode was met first.
@@ -219,15 +220,15 @@ func (w *walker) entry(n *node, mtime time.Time) error {
 	if err := w.target.enter(n, linkTo); err != nil {
 		return err
 	}
-	if err := w.tar.WriteHeader(hdr); err != nil {
+	if err := w.write(hdr); err != nil {
 		return fmt.Errorf("writing the header of %q: %w", n.path, err)
 	}
 	if extra != nil {
-		if err := w.tar.WriteHeader(extra); err != nil {
+		if err := w.write(extra); err != nil {
 			return fmt.Errorf("writing the opaque mark of %q: %w", n.path, err)
 		}
 	}
-	if n.fi.Mode().IsRegular() && !met {
+	if n.fi.Mode().IsRegular() && !met && w.list == nil {
 		if err := w.file(n, hdr.Size); err != nil {
 			return err
 		}
@@ -236,6 +237,14 @@ func (w *walker) entry(n *node, mtime time.Time) error {
 		w.links[n.st.Ino] = link{tarName: hdr.Name, path: n.path}
 	}
 	return nil
+}
+
+func (w *walker) write(hdr *tar.Header) error {
+	if w.list != nil {
+		w.list(hdr)
+		return nil
+	}
+	return w.tar.WriteHeader(hdr)
 }
 
 // headers describes an entry as archive.TarWithOptions does. extra is the mark
@@ -310,7 +319,7 @@ func (w *walker) replace(n *node) error {
 func (w *walker) deleted(path string) error {
 	dir, name := filepath.Split(path)
 	hdr := &tar.Header{Typeflag: tar.TypeReg, Name: dir + archive.WhiteoutPrefix + name, ModTime: w.clamp.apply(time.Unix(0, 0))}
-	if err := w.tar.WriteHeader(hdr); err != nil {
+	if err := w.write(hdr); err != nil {
 		return fmt.Errorf("writing the whiteout of %q: %w", path, err)
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/storage"
-	"go.podman.io/storage/pkg/archive"
 )
 
 // Layer is a read-only layer of an image.
@@ -56,10 +55,9 @@ func (s *Store) BaseLayer(containerID string) (string, error) {
 
 // measure reads a layer whose size was not noted when it was made.
 func (s *Store) measure(id string) (int64, error) {
-	none := archive.Uncompressed
-	r, err := s.raw.Diff("", id, &storage.DiffOptions{Compression: &none})
+	r, err := s.LayerTar(id)
 	if err != nil {
-		return 0, fmt.Errorf("reading layer %q: %w", id, err)
+		return 0, err
 	}
 	n, err := io.Copy(io.Discard, r)
 	if err = errors.Join(err, r.Close()); err != nil {

@@ -95,7 +95,7 @@ func (r *CacheRepo) layer(ctx context.Context, dest types.ImageDestination, l Ar
 	defer unlock()
 	s := &sender{
 		c: r.c, o: r.options(), dest: dest, ledger: newLedger(r.c.Store), anyZstd: true,
-		src: &streamSource{raw: r.c.Store.Raw(), layers: map[digest.Digest]string{l.DiffID: l.ID}},
+		src: &streamSource{store: r.c.Store, raw: r.c.Store.Raw(), layers: map[digest.Digest]string{l.DiffID: l.ID}},
 	}
 	if r.place.Kind == PlaceRegistry {
 		s.place = r.place.Name

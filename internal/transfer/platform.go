@@ -71,15 +71,21 @@ func (c *Client) platformOf(id string) (Platform, error) {
 	if err != nil {
 		return Platform{}, err
 	}
+	p, err := readPlatform(config)
+	if err != nil {
+		return p, fmt.Errorf("parsing the configuration of image %q: %w", id, err)
+	}
+	return p, nil
+}
+
+func readPlatform(config []byte) (Platform, error) {
 	var v struct {
 		OS           string `json:"os"`
 		Architecture string `json:"architecture"`
 		Variant      string `json:"variant"`
 	}
-	if err := json.Unmarshal(config, &v); err != nil {
-		return Platform{}, fmt.Errorf("parsing the configuration of image %q: %w", id, err)
-	}
-	return Platform{v.OS, v.Architecture, v.Variant}, nil
+	err := json.Unmarshal(config, &v)
+	return Platform{v.OS, v.Architecture, v.Variant}, err
 }
 
 // whole tells whether everything that an image is made of is in the store.
@@ -106,8 +112,15 @@ func (c *Client) whole(img store.Image) bool {
 // not say that it is for the variant that was asked for.
 func (c *Client) mismatch(id string, want Platform) []string {
 	have, err := c.platformOf(id)
-	if err != nil || want.covers(have) && (want.normal().Variant == "" || have.Variant != "") {
+	if err != nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("image platform (%s) does not match the expected platform (%s)", have, want.orHost().normal())}
+	return want.mismatch(have)
+}
+
+func (p Platform) mismatch(have Platform) []string {
+	if p.covers(have) && (p.normal().Variant == "" || have.Variant != "") {
+		return nil
+	}
+	return []string{fmt.Sprintf("image platform (%s) does not match the expected platform (%s)", have, p.orHost().normal())}
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -82,7 +80,7 @@ func (r streamReference) NewImageSource(ctx context.Context, sys *types.SystemCo
 	if err != nil {
 		return nil, err
 	}
-	s := &streamSource{ImageSource: inner, raw: r.store.Raw(), layers: map[digest.Digest]string{}}
+	s := &streamSource{ImageSource: inner, store: r.store, raw: r.store.Raw(), layers: map[digest.Digest]string{}}
 	for id := r.topLayer; id != ""; {
 		layer, err := s.raw.Layer(id)
 		if err != nil {
@@ -101,6 +99,7 @@ func (r streamReference) NewImageSource(ctx context.Context, sys *types.SystemCo
 // library's source. Its fields do not change once it is read from by several.
 type streamSource struct {
 	types.ImageSource
+	store  *store.Store
 	raw    storage.Store
 	layers map[digest.Digest]string // IDs by the digest of the tar
 	sent   map[digest.Digest]blob   // by the digest of the tar: what the destination has already
@@ -202,7 +201,10 @@ func (s *streamSource) stream(id string) (io.ReadCloser, error) {
 	if !ok {
 		return nil, errNotStreamable
 	}
-	headers, err := s.openHeaders(driver, id)
+	headers, err := s.store.OpenHeaders(id)
+	if errors.Is(err, store.ErrNoHeaders) {
+		return nil, errNotStreamable
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -216,20 +218,4 @@ func (s *streamSource) stream(id string) (io.ReadCloser, error) {
 		return nil, errors.Join(err, headers.Close(), files.Close())
 	}
 	return l, nil
-}
-
-// openHeaders opens the tar-split file of a layer, which is in the store that
-// the layer is in.
-func (s *streamSource) openHeaders(driver graphdriver.Driver, id string) (*os.File, error) {
-	roots := append([]string{s.raw.GraphRoot(), s.raw.ImageStore()}, driver.AdditionalImageStores()...)
-	for _, root := range roots {
-		if root == "" {
-			continue
-		}
-		f, err := os.Open(filepath.Join(root, driver.String()+"-layers", id+".tar-split.gz"))
-		if err == nil || !errors.Is(err, os.ErrNotExist) {
-			return f, err
-		}
-	}
-	return nil, errNotStreamable
 }

@@ -37,6 +37,9 @@ locked_registry() {
   printf '{"auths":{"%s":{"auth":"%s"}}}' "$REGISTRY" "$(printf user:secret | base64)" >"$T/auth.json"
   buildah pull --quiet --cert-dir "$T/certs" --authfile "$T/auth.json" "docker://$REGISTRY/one"; id=$output
   REGISTRY_AUTH_FILE=$T/auth.json buildah pull -q --tls-verify=false "docker://$REGISTRY/two"; is "$output" "$id"
+  buildah 125 inspect --retry 0 --cert-dir "$T/certs" "docker://$REGISTRY/one"; one_line_error
+  buildah inspect --cert-dir "$T/certs" --creds user:secret --format '{{.FromImageID}}' "docker://$REGISTRY/one"; is "$output" "$id"
+  buildah inspect --cert-dir "$T/certs" --authfile <(cat "$T/auth.json") --tree "docker://$REGISTRY/one"; says BLOB
   # What can be read once is enough for several requests.
   printf 'FROM %s/one AS a\nFROM %s/two\nCOPY --from=a /etc/passwd /p\n' "$REGISTRY" "$REGISTRY" >"$T/context/Dockerfile"
   buildah build -q --pull-always --tls-verify=false --authfile <(cat "$T/auth.json") "$T/context"
