@@ -56,6 +56,9 @@ func registryHint(e *transfer.RegistryError) string {
 	case transfer.NoSuchHost:
 		return fmt.Sprintf("check the name %q and the name servers of this machine", e.Host)
 	case transfer.NotListening:
+		if e.Host == transfer.LocalHost {
+			return "no image of that name is in the store: `buildah images` lists those that are"
+		}
 		return fmt.Sprintf("check that %s is up, and HTTPS_PROXY if there is a proxy on the way", e.Host)
 	case transfer.TooMany:
 		return fmt.Sprintf("%s limits requests: wait and try again, or `buildah login %s` for a higher limit", e.Host, e.Host)

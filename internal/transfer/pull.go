@@ -226,8 +226,12 @@ func (j *pullJob) fromRegistry(ctx context.Context, named reference.Named, local
 	if err != nil {
 		return Pulled{}, err
 	}
+	registry := j.o.Registry
+	if hostFor(j.sys, ref.DockerReference()) == LocalHost {
+		registry.Retries = 0
+	}
 	var p Pulled
-	err = j.c.retry(ctx, j.o.Registry, func() error {
+	err = j.c.retry(ctx, registry, func() error {
 		p, err = j.fetch(ctx, ref, dest, local)
 		return err
 	})

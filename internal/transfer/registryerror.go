@@ -46,6 +46,10 @@ type RegistryError struct {
 func (e *RegistryError) Error() string { return e.err.Error() }
 func (e *RegistryError) Unwrap() error { return e.err }
 
+// LocalHost is the registry in the names of images that were built here. What bears such
+// a name and is not in the store was mistyped: no registry is about to come up there.
+const LocalHost = "localhost"
+
 // atRegistry notes at which registry something has failed.
 func (c *Client) atRegistry(sys *types.SystemContext, named reference.Named, err error) error {
 	if err == nil || named == nil {

@@ -113,3 +113,10 @@ load helpers
   says NOSUCH
   store_is_clean
 }
+
+@test "from: a mistyped name of an image that was built here is told at once" {
+  (: <>/dev/tcp/127.0.0.1/443) 2>/dev/null && skip "something listens at port 443"
+  buildah 125 from --retry-delay 1h localhost/mistyped; one_line_error
+  says 'pulling "localhost/mistyped"'; says_not Retrying
+  says "no image of that name is in the store: \`buildah images\` lists those that are"
+}
