@@ -73,17 +73,17 @@ reads() {
   base busybox
   echo text >"$T/context/file"
   printf 'FROM busybox\nCOPY --chown=5:6 file /file\nRUN cat /proc/self/uid_map /proc/self/gid_map | xargs; stat -c %%u:%%g /file\n' | dockerfile
-  run() { buildah build --no-cache --isolation chroot "$@" "$T/context"; }
-  run --userns-uid-map 0:200000:60000 --userns-gid-map 0:300000:60000
+  maps() { buildah build --no-cache --isolation chroot "$@" "$T/context"; }
+  maps --userns-uid-map 0:200000:60000 --userns-gid-map 0:300000:60000
   says $'0 200000 60000 0 300000 60000\n5:6\n'
-  run --userns private
+  maps --userns private
   says $'\n5:6\n'
-  run --userns host
+  maps --userns host
   says "0 0 4294967295 0 0 4294967295"
   echo "bo$$:400000:60000" >>/etc/subuid; echo "bo$$:500000:60000" >>/etc/subgid
-  run --userns-uid-map-user "bo$$"
+  maps --userns-uid-map-user "bo$$"
   says "0 400000 60000 0 500000 60000"
-  run --userns-gid-map-group "bo$$"
+  maps --userns-gid-map-group "bo$$"
   says "0 400000 60000 0 500000 60000"
   buildah from --userns-gid-map-group "bo$$" busybox
   buildah inspect --format '{{.IDMappingOptions.UIDMap}} {{.IDMappingOptions.GIDMap}}' "$output"

@@ -144,6 +144,11 @@ insecure() {
 @test "commit: a scanner of one's own, and whether it is pulled" {
   from_base
   buildah run "$ctr" touch /mark
+  start_registry
+  buildah push -q docker.io/library/busybox "docker://$REGISTRY/scanner"
+  buildah commit -q --sbom-scanner-image "$REGISTRY/scanner" --pull-always --sbom-scanner-command "ls '{ROOTFS}' > {OUTPUT}" \
+    --sbom-merge-strategy cat --sbom-output list "$ctr" scanned
+  grep -qx mark list
   scan() { buildah "$1" commit -q --sbom-scanner-image docker.io/library/busybox "${@:2}" --sbom-output list "$ctr" scanned; }
   for pull in --pull=missing --pull-never --pull=false; do
     rm -f list

@@ -73,6 +73,7 @@ func TestBats(t *testing.T) {
 		{"passed on", "", `each_isolation buildah run --tty c`, "run --tty c/run --tty c"},
 		{"loop", "", `for f in --a "--b c"; do buildah build $f .; done`, "build --a ./build --b c ."},
 		{"helpers of tests", "@test other {\n  f() { buildah run a; }\n}", "f() { buildah run b; }; f", "run b"},
+		{"replaced", "", `for k in ipc cgroup; do flag=--${k/cgroup/cgroupns}; buildah run "$flag" ${none:-x} ${flag%c}; done`, "run --ipc x ?/run --cgroupns x ?"},
 		{"array", "", `local flags=(--a "b c"); flags+=(--d); buildah build "${flags[@]}"`, "build --a b c --d"},
 		{"variable", "", `flags="--a --b"; buildah build $flags "$unknown"`, "build --a --b ?"},
 		{"substitution", "", `id=$(buildah images -q)`, "images -q"},

@@ -3,7 +3,6 @@ package coverage
 import (
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -29,15 +28,22 @@ func (s *scope) set(name string, values ...string) {
 	s.values[name] = values
 }
 
-// setList makes an array, or lengthens it.
-func (s *scope) setList(name string, more bool, words []string) {
+// setList sets an array.
+func (s *scope) setList(name string, words []string) {
 	if s.lists == nil {
 		s.lists = map[string][]string{}
 	}
-	if more {
-		words = append(slices.Clone(s.lists[name]), words...)
-	}
 	s.lists[name] = words
+}
+
+// learn takes over what a statement has set.
+func (s *scope) learn(set *scope) {
+	for name, values := range set.values {
+		s.set(name, values...)
+	}
+	for name, words := range set.lists {
+		s.setList(name, words)
+	}
 }
 
 var variable = regexp.MustCompile(`^\$(?:\{([A-Za-z_][A-Za-z0-9_]*|[0-9@*])([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*|[0-9@*]))`)
@@ -59,13 +65,33 @@ func (s *scope) value(name, modifier string) (words []string, list, known bool) 
 	case modifier == "[@]" || modifier == "[*]":
 		words, known = s.lists[name]
 		return words, true, known
-	case len(s.values[name]) > 0:
-		return s.values[name][:1], false, true
+	default:
+		if value, ok := s.scalar(name, modifier); ok {
+			return []string{value}, false, true
+		}
 	}
 	if preset, ok := strings.CutPrefix(modifier, ":-"); ok {
 		return expandWord(preset, s), false, true
 	}
 	return nil, false, false
+}
+
+// scalar is the value of ${name}, ${name:-preset} or ${name/from/to}.
+func (s *scope) scalar(name, modifier string) (value string, known bool) {
+	if len(s.values[name]) == 0 {
+		return "", false
+	}
+	value = s.values[name][0]
+	if strings.HasPrefix(modifier, "/") {
+		return replaced(value, modifier), true
+	}
+	return value, modifier == "" || strings.HasPrefix(modifier, ":-")
+}
+
+// replaced is the value of ${name/from/to}.
+func replaced(value, modifier string) string {
+	from, to, _ := strings.Cut(modifier[1:], "/")
+	return strings.Replace(value, from, to, 1)
 }
 
 // expander makes words of one written word.

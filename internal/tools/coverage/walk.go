@@ -81,9 +81,11 @@ func (w *walker) statement(s statement, b *block) {
 		b.set(words[1], choices...)
 		return
 	}
+	set := &scope{}
 	for _, turn := range alternatives(words, b.scope) {
-		w.command(words, s.documents, block{scope: turn, depth: b.depth, refused: b.refused}, b.scope)
+		w.command(words, s.documents, block{scope: turn, depth: b.depth, refused: b.refused}, set)
 	}
+	b.learn(set)
 }
 
 // alternatives gives a scope for each turn of the loops whose variables are used.
@@ -109,11 +111,11 @@ func alternatives(words []string, s *scope) []*scope {
 
 var (
 	assignment = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)(\+?)=`)
-	prefixes   = []string{"local", "export", "declare", "readonly", "env", "exec", "command", "run", "nohup", "setsid"}
+	prefixes   = []string{"local", "export", "declare", "readonly", "env", "exec", "command", "nohup", "setsid"}
 )
 
 // command carries one simple command out, as far as that can be seen. Variables
-// are set in outer when nothing but names is left: `local a b=1 c`.
+// are set in outer, beside what earlier turns set, when nothing but names is left: `local a b=1 c`.
 func (w *walker) command(raw, documents []string, b block, outer *scope) {
 	var argv []string
 	var sets []func()
@@ -143,7 +145,7 @@ func (s *scope) assign(outer *scope, name string, more bool, value string) func(
 	inner, list := strings.CutPrefix(value, "(")
 	if !list {
 		text := strings.Join(expandWord(value, s), " ")
-		return func() { outer.set(name, text) }
+		return func() { outer.set(name, append(outer.values[name], text)...) }
 	}
 	var items []string
 	for _, line := range statements(strings.ReplaceAll(strings.TrimSuffix(inner, ")"), "\n", " ")) {
@@ -151,7 +153,10 @@ func (s *scope) assign(outer *scope, name string, more bool, value string) func(
 			items = append(items, expandWord(item, s)...)
 		}
 	}
-	return func() { outer.setList(name, more, items) }
+	if more {
+		items = append(slices.Clone(s.lists[name]), items...)
+	}
+	return func() { outer.setList(name, items) }
 }
 
 // allNames tells that nothing but names is left: `local a b=1 c`.
