@@ -260,11 +260,33 @@ func (e *Engine) Pull(ctx context.Context, image string, o transfer.PullOptions)
 	return e.Images.Pull(ctx, image, o)
 }
 
-// Push copies an image of the store to dest, a reference of any transport that
-// can be written; without a transport it is a registry's.
-func (e *Engine) Push(ctx context.Context, image, dest string, o transfer.PushOptions) (transfer.Pushed, error) {
+// Push copies an image or a list of the store to dest, a reference of any transport
+// that can be written; without a transport it is a registry's. isList tells which
+// of the two the name stands for.
+func (e *Engine) Push(ctx context.Context, image, dest string, o transfer.PushOptions) (p transfer.Pushed, isList bool, err error) {
 	if dest == "" {
 		dest = image
 	}
-	return e.Images.Push(ctx, image, dest, o)
+	img, _, err := e.Images.Lookup(image, transfer.LookupOptions{Lists: true})
+	if err != nil {
+		return transfer.Pushed{}, false, fmt.Errorf("pushing %q: %w", image, err)
+	}
+	if !img.IsList() || o.List.Members == transfer.MembersFit && e.Images.CheckListDestination(dest) != nil {
+		p, err = e.Images.Push(ctx, image, dest, o)
+		return p, img.IsList(), err
+	}
+	p, err = e.PushList(ctx, image, dest, o)
+	return p, true, err
+}
+
+// DropList removes a list that was pushed, with all its names, and leaves its members.
+func (e *Engine) DropList(list string) error {
+	id, err := e.listID(list)
+	if err == nil {
+		err = e.Store.DeleteImage(id, true)
+	}
+	if err != nil {
+		return fmt.Errorf("removing list %q: %w", list, err)
+	}
+	return nil
 }

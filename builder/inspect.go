@@ -1,12 +1,17 @@
 package builder
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/projectatomic/buildah/internal/imageconfig"
+	"github.com/projectatomic/buildah/internal/manifests"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
 
@@ -80,13 +85,37 @@ func (e *Engine) InspectImage(name string, p transfer.Platform) (Inspection, err
 
 // InspectList gives the JSON of a manifest list of the store.
 func (e *Engine) InspectList(name string) ([]byte, error) {
-	found, _, err := e.Images.Lookup(name, transfer.LookupOptions{Lists: true})
+	id, err := e.listID(name)
+	if err != nil {
+		return nil, fmt.Errorf("inspecting %q: %w", name, err)
+	}
+	l, err := manifests.Load(e.Store, id)
 	if err != nil {
 		return nil, err
 	}
-	if info := infoOf(found); !info.List {
-		return nil, fmt.Errorf("inspecting %q: it is an image, not a manifest list", name)
+	return l.Show()
+}
+
+// InspectAnyList gives the JSON of a list of the store, else of one elsewhere, as it
+// is served there.
+func (e *Engine) InspectAnyList(ctx context.Context, name string, r Registry) ([]byte, error) {
+	if own, local := e.Images.Local(name); local {
+		data, err := e.InspectList(own)
+		if !errors.Is(err, ErrImageUnknown) {
+			return data, err
+		}
 	}
-	data, _, _, err := e.Store.Manifest(found.ID)
-	return data, err
+	o := MemberOptions{Registry: r}
+	found, err := e.Images.LookManifest(ctx, name, o.look())
+	if err != nil {
+		return nil, fmt.Errorf("inspecting %q: the store has no such list: %w", name, err)
+	}
+	if _, err := manifests.Parse(found.Manifest); err != nil {
+		return nil, fmt.Errorf("inspecting %q: %w", name, err)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, found.Manifest, "", "    "); err != nil {
+		return nil, fmt.Errorf("inspecting %q: %w", name, err)
+	}
+	return b.Bytes(), nil
 }

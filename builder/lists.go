@@ -142,8 +142,8 @@ func (e *Engine) MakeList(ctx context.Context, names, images []string, o CommitO
 	return "", nil, errors.Join(err, e.Store.DeleteImage(id, true))
 }
 
-// PushList copies a list of the store, with all its members, to a destination that
-// can hold several images.
+// PushList copies a list of the store, with its members, to a destination that can
+// hold several images.
 func (e *Engine) PushList(ctx context.Context, list, dest string, o transfer.PushOptions) (transfer.Pushed, error) {
 	img, name, err := e.Images.Lookup(list, transfer.LookupOptions{Lists: true})
 	if err != nil {
@@ -156,6 +156,7 @@ func (e *Engine) PushList(ctx context.Context, list, dest string, o transfer.Pus
 	source := transfer.ListSource{ID: img.ID, Name: name, Places: map[digest.Digest]string{}}
 	for _, entry := range l.Entries {
 		source.Places[entry.Digest] = entry.Location
+		o.List.Artifacts = o.List.Artifacts || entry.ArtifactType != ""
 	}
 	if source.Manifest, err = l.Encode(); err != nil {
 		return transfer.Pushed{}, err

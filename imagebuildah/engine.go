@@ -50,7 +50,7 @@ func (e storeEngine) Name(ctx context.Context, id string, names []string, o buil
 		return nil, err
 	}
 	if d.Push != "" {
-		_, err := e.Push(ctx, id, d.Push, o.Push)
+		_, _, err := e.Push(ctx, id, d.Push, o.Push)
 		return nil, err
 	}
 	return d.Names, e.Tag(id, d.Names)

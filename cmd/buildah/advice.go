@@ -17,6 +17,7 @@ import (
 
 const (
 	statusFailed = 125 // everything that is our failure, not a command's
+	statusAbsent = 1   // what was looked for is not there
 	statusStart  = 1   // the configuration could not be read, or a command not be started
 )
 

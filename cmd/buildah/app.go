@@ -39,6 +39,7 @@ func (p *program) commands() []*cli.Command {
 		p.inspectCommand(),
 		p.loginCommand(),
 		p.logoutCommand(),
+		p.manifestCommand(),
 		p.mountCommand(),
 		p.pruneCommand(),
 		p.pullCommand(),

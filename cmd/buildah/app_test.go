@@ -114,11 +114,13 @@ func TestBashCompletes(t *testing.T) {
 	}
 	script := runProgram(t, "completion", "bash")
 	for line, want := range map[string]string{
-		"buildah ren":           "rename",
-		"buildah commit --sq":   "--squash",
-		"buildah --root /x inf": "info",
-		"buildah rm --roo":      "--root",
-		"buildah umount -":      "--all -a --help",
+		"buildah ren":                           "rename",
+		"buildah commit --sq":                   "--squash",
+		"buildah --root /x inf":                 "info",
+		"buildah rm --roo":                      "--root",
+		"buildah umount -":                      "--all -a --help",
+		"buildah manifest ann":                  "annotate",
+		"buildah --root /x manifest push --add": "--add-compression",
 	} {
 		cmd := exec.CommandContext(t.Context(), bash, "-c", script+`
 			COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _buildah; echo "${COMPREPLY[*]}"`, "-")

@@ -47,7 +47,7 @@ func wordsOf(c *cli.Command) string {
 	switch u := c.ArgsUsage; {
 	case strings.Contains(u, "CONTAINER"):
 		return wordsContainers
-	case strings.Contains(u, "IMAGE"):
+	case strings.Contains(u, "IMAGE"), strings.Contains(u, "LIST"):
 		return wordsImages
 	case strings.Contains(u, "CONTEXT"):
 		return wordsFiles
@@ -72,17 +72,31 @@ type shellCommand struct {
 	usage   string
 	kind    string
 	options []*option
+	parts   []shellCommand // what a group of commands consists of
 }
 
-func shellCommands(app *cli.App) []shellCommand {
+func shellCommands(commands []*cli.Command) []shellCommand {
 	var all []shellCommand
-	for _, c := range app.Commands {
+	for _, c := range commands {
 		if c.Hidden {
 			continue
 		}
-		all = append(all, shellCommand{names: c.Names(), usage: c.Usage, kind: wordsOf(c), options: visible(c.Flags)})
+		all = append(all, shellCommand{
+			names: c.Names(), usage: c.Usage, kind: wordsOf(c), options: visible(c.Flags), parts: shellCommands(c.Subcommands),
+		})
 	}
 	return all
+}
+
+// firstNames are the names that are offered, and which of them are groups.
+func firstNames(commands []shellCommand) (all, groups []string) {
+	for _, c := range commands {
+		all = append(all, c.names[0])
+		if len(c.parts) > 0 {
+			groups = append(groups, c.names...)
+		}
+	}
+	return all, groups
 }
 
 func visible(flags []cli.Flag) []*option {
@@ -113,32 +127,23 @@ func flagWords(options []*option) (all, valued []string) {
 func writeBash(w io.Writer, app *cli.App) error {
 	var b strings.Builder
 	global, globalValued := flagWords(visible(app.Flags))
-	var names []string
-	for _, c := range shellCommands(app) {
-		names = append(names, c.names[0])
-	}
+	commands := shellCommands(app.Commands)
+	names, groups := firstNames(commands)
 	fmt.Fprintf(&b, `# bash completion for buildah, made by "buildah completion bash"
 _buildah() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local command= flags= valued= words= i
-	local globals=%q global_valued=%q
+	local globals=%q global_valued=%q groups=%q
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case " $global_valued " in *" ${COMP_WORDS[i]} "*) ((i++)); continue ;; esac
 		case ${COMP_WORDS[i]} in -*) continue ;; esac
-		command=${COMP_WORDS[i]}
-		break
+		command=$command${command:+ }${COMP_WORDS[i]}
+		case " $groups " in *" $command "*) ;; *) break ;; esac
 	done
 	case $command in
 	'') words=%q ;;
-`, strings.Join(global, " "), strings.Join(globalValued, " "), strings.Join(names, " "))
-	for _, c := range shellCommands(app) {
-		all, valued := flagWords(c.options)
-		fmt.Fprintf(&b, "\t%s) flags=%q valued=%q", strings.Join(c.names, "|"), strings.Join(all, " "), strings.Join(valued, " "))
-		if l := listing(c.kind); l != "" {
-			fmt.Fprintf(&b, "; [[ $cur == -* ]] || words=$(%s)", l)
-		}
-		b.WriteString(" ;;\n")
-	}
+`, strings.Join(global, " "), strings.Join(globalValued, " "), strings.Join(groups, " "), strings.Join(names, " "))
+	bashCases(&b, "", commands)
 	b.WriteString(`	esac
 	case " $valued $global_valued " in *" $prev "*) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
 	if [[ $cur == -* ]]; then
@@ -156,6 +161,25 @@ complete -o filenames -F _buildah buildah
 	return err
 }
 
+// bashCases writes what is offered after each command.
+func bashCases(b *strings.Builder, prefix string, commands []shellCommand) {
+	for _, c := range commands {
+		patterns := strings.Join(c.names, "|")
+		if prefix != "" {
+			patterns = fmt.Sprintf("%q", prefix+strings.Join(c.names, `"|"`+prefix))
+		}
+		all, valued := flagWords(c.options)
+		fmt.Fprintf(b, "\t%s) flags=%q valued=%q", patterns, strings.Join(all, " "), strings.Join(valued, " "))
+		if parts, _ := firstNames(c.parts); len(parts) > 0 {
+			fmt.Fprintf(b, " words=%q", strings.Join(parts, " "))
+		} else if l := listing(c.kind); l != "" {
+			fmt.Fprintf(b, "; [[ $cur == -* ]] || words=$(%s)", l)
+		}
+		b.WriteString(" ;;\n")
+		bashCases(b, prefix+c.names[0]+" ", c.parts)
+	}
+}
+
 func writeZsh(w io.Writer, app *cli.App) error {
 	var b strings.Builder
 	b.WriteString("#compdef buildah\n# zsh completion for buildah, made by \"buildah completion zsh\"\n")
@@ -167,25 +191,36 @@ func writeZsh(w io.Writer, app *cli.App) error {
 		b.WriteString(" \\\n\t\t" + zshFlag(o))
 	}
 	b.WriteString(" \\\n\t\t'1:command:->command' '*::argument:->argument'\n\tcase $state in\n\tcommand)\n\t\tlocal -a commands=(\n")
-	commands := shellCommands(app)
+	commands := shellCommands(app.Commands)
 	for _, c := range commands {
 		fmt.Fprintf(&b, "\t\t\t'%s:%s'\n", c.names[0], zshText(c.usage))
 	}
 	b.WriteString("\t\t)\n\t\t_describe command commands ;;\n\targument)\n\t\tcase $line[1] in\n")
+	zshCases(&b, "\t\t", commands)
+	b.WriteString("\t\tesac ;;\n\tesac\n}\n_buildah \"$@\"\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// zshCases writes what is offered after each command.
+func zshCases(b *strings.Builder, indent string, commands []shellCommand) {
 	for _, c := range commands {
-		fmt.Fprintf(&b, "\t\t%s)\n\t\t\t_arguments", strings.Join(c.names, "|"))
+		fmt.Fprintf(b, "%s%s)\n%s\t_arguments", indent, strings.Join(c.names, "|"), indent)
+		if parts, _ := firstNames(c.parts); len(parts) > 0 {
+			fmt.Fprintf(b, " -C '1:command:(%s)' '*::argument:->part'\n%s\tcase $line[1] in\n", strings.Join(parts, " "), indent)
+			zshCases(b, indent+"\t", c.parts)
+			fmt.Fprintf(b, "%s\tesac ;;\n", indent)
+			continue
+		}
 		for _, o := range c.options {
-			b.WriteString(" \\\n\t\t\t\t" + zshFlag(o))
+			b.WriteString(" \\\n" + indent + "\t\t" + zshFlag(o))
 		}
 		rest := "_files"
 		if listing(c.kind) != "" {
 			rest = "_buildah_" + c.kind
 		}
-		b.WriteString(" \\\n\t\t\t\t'*:word:" + rest + "' ;;\n")
+		b.WriteString(" \\\n" + indent + "\t\t'*:word:" + rest + "' ;;\n")
 	}
-	b.WriteString("\t\tesac ;;\n\tesac\n}\n_buildah \"$@\"\n")
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // zshFlag is one flag in the language of _arguments.
@@ -221,28 +256,47 @@ func zshText(s string) string {
 func writeFish(w io.Writer, app *cli.App) error {
 	var b strings.Builder
 	b.WriteString("# fish completion for buildah, made by \"buildah completion fish\"\n")
-	commands := shellCommands(app)
+	commands := shellCommands(app.Commands)
+	_, groups := firstNames(commands)
 	var names []string
 	for _, c := range commands {
 		names = append(names, c.names...)
 	}
-	fmt.Fprintf(&b, "set -l commands %s\n", strings.Join(names, " "))
+	fmt.Fprintf(&b, "set -l commands %s\nset -l groups %s\n", strings.Join(names, " "), strings.Join(groups, " "))
 	for _, o := range visible(app.Flags) {
 		fishFlag(&b, "", o)
 	}
 	for _, c := range commands {
-		fmt.Fprintf(&b, "complete -c buildah -n \"not __fish_seen_subcommand_from $commands\" -f -a %s -d %s\n", c.names[0], fishText(c.usage))
-		when := fmt.Sprintf(" -n \"__fish_seen_subcommand_from %s\"", strings.Join(c.names, " "))
-		for _, o := range c.options {
-			fishFlag(&b, when, o)
+		fishOffer(&b, "not __fish_seen_subcommand_from $commands", c)
+		seen := "__fish_seen_subcommand_from " + strings.Join(c.names, " ")
+		if len(c.parts) == 0 {
+			fishArguments(&b, seen+"; and not __fish_seen_subcommand_from $groups", c)
+			continue
 		}
-		if l := listing(c.kind); l != "" {
-			l = strings.ReplaceAll(l, "'", `"`)
-			fmt.Fprintf(&b, "complete -c buildah%s -a '(%s)'\n", when, l)
+		parts, _ := firstNames(c.parts)
+		for _, part := range c.parts {
+			fishOffer(&b, seen+"; and not __fish_seen_subcommand_from "+strings.Join(parts, " "), part)
+			fishArguments(&b, seen+"; and __fish_seen_subcommand_from "+part.names[0], part)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// fishOffer offers a command.
+func fishOffer(b *strings.Builder, when string, c shellCommand) {
+	fmt.Fprintf(b, "complete -c buildah -n \"%s\" -f -a %s -d %s\n", when, c.names[0], fishText(c.usage))
+}
+
+// fishArguments offers the flags of a command and what its words may be.
+func fishArguments(b *strings.Builder, condition string, c shellCommand) {
+	when := fmt.Sprintf(" -n \"%s\"", condition)
+	for _, o := range c.options {
+		fishFlag(b, when, o)
+	}
+	if l := listing(c.kind); l != "" {
+		fmt.Fprintf(b, "complete -c buildah%s -a '(%s)'\n", when, strings.ReplaceAll(l, "'", `"`))
+	}
 }
 
 func fishFlag(b *strings.Builder, when string, o *option) {

@@ -16,22 +16,22 @@ type pushCommandFlags struct {
 	registry   registryFlags
 	digestFile string
 	quiet      bool
-	ofLists    bool
+	list       listPushFlags
 }
 
 func (p *program) pushCommand() *cli.Command {
-	f := &pushCommandFlags{}
+	f := &pushCommandFlags{list: listPushFlags{all: true}}
 	o := &f.push.options
 	return &cli.Command{
 		Name:      "push",
-		Usage:     "write an image to a registry or to another place",
+		Usage:     "write an image or a list of images to a registry or to another place",
 		ArgsUsage: "IMAGE [DESTINATION]",
 		Description: "The destination is a name at a registry, or a reference with a transport: docker://, oci:,\n" +
 			"oci-archive:, docker-archive:, dir:, containers-storage:. Without one it is the name of the image.",
 		Category:  imageGroup,
 		UsageText: "buildah push web docker://registry.example.com/team/web:1\nbuildah push web oci-archive:web.tar\nbuildah push --tls-verify=false web localhost:5000/web",
 		Flags: asFlags([]*option{
-			boolOption("all", &f.ofLists, "for manifest lists, which this version does not push").hide(),
+			boolOption("all", &f.list.all, "of a list, push all members; with =false, the list alone").shows("as the destination can hold them"),
 			textOption("digestfile", "FILE", &f.digestFile, "write the digest of the manifest to FILE"),
 			newOption("format,f", "FORMAT", "format of the manifest: oci, v2s2 or v2s1", func(s string) error {
 				switch s {
@@ -43,7 +43,7 @@ func (p *program) pushCommand() *cli.Command {
 			}).shows("as it is"),
 			boolOption("quiet,q", &f.quiet, "show no progress"),
 			boolOption("remove-signatures", &f.registry.registry.RemoveSignatures, "do not copy the signatures of the image"),
-			boolOption("rm", &f.ofLists, "for manifest lists, which this version does not push").hide(),
+			boolOption("rm", &f.list.rm, "if it is a list, remove it from the store when it was pushed"),
 		}, f.registry.signing(), f.push.layerOptions(), f.registry.options()),
 		Before: takes(1, 2),
 		Action: func(c *cli.Context) error {
@@ -57,12 +57,21 @@ func (p *program) push(c *cli.Context, e *builder.Engine, f *pushCommandFlags) (
 	if o.Registry, err = f.registry.settle(p, e.Config); err != nil {
 		return err
 	}
+	o.List = f.list.settle(c, e.Config.AddCompression)
 	p.report(e, f.quiet)
-	pushed, err := e.Push(c.Context, c.Args().First(), c.Args().Get(1), o)
-	if err != nil || f.digestFile == "" {
+	pushed, isList, err := e.Push(c.Context, c.Args().First(), c.Args().Get(1), o)
+	if err != nil {
 		return err
 	}
-	return writeDigest(f.digestFile, pushed.ManifestDigest)
+	if f.digestFile != "" {
+		if err := writeDigest(f.digestFile, pushed.ManifestDigest); err != nil {
+			return err
+		}
+	}
+	if !isList || !f.list.rm {
+		return nil
+	}
+	return e.DropList(c.Args().First())
 }
 
 // writeDigest writes what --digestfile asks for, without a line break.

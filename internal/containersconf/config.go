@@ -56,6 +56,7 @@ type DNS struct {
 
 // Engine is the table of the same name.
 type Engine struct {
+	AddCompression      List                `toml:"add_compression"` // beside the own one, when a list is pushed
 	CDISpecDirs         List                `toml:"cdi_spec_dirs"`
 	CgroupManager       string              `toml:"cgroup_manager"`     // "systemd" or "cgroupfs"
 	CompressionFormat   string              `toml:"compression_format"` // "" means gzip

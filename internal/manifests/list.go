@@ -24,6 +24,7 @@ type Entry struct {
 	imgspec.Descriptor          // of its manifest
 	Features           []string // that the processor must have; only Docker's lists can say it
 	Location           string   // where it is: a reference with a transport; "" if that is not known
+	Files              []string // what an artifact was made of, as paths of the time
 }
 
 // List is an index of images, in whichever of the two formats it is kept.

@@ -34,6 +34,9 @@ func Load(st *store.Store, id string) (List, error) {
 	if err == nil {
 		err = l.locate(items.Instances)
 	}
+	if err == nil {
+		err = l.nameFiles(items.Artifacts)
+	}
 	if err != nil {
 		return List{}, fmt.Errorf("reading list %q: %w", id, err)
 	}
@@ -60,12 +63,21 @@ func Change(st *store.Store, id string, edit func(*List) error) error {
 	if err != nil {
 		return err
 	}
-	return st.WriteList(id, items)
+	if err := st.WriteList(id, items); err != nil {
+		return err
+	}
+	return sweepArtifacts(st, id, known, l.locations())
 }
 
 // items are what the record says. before are the places of members that it had.
 func (l *List) items(id string, before map[string]string) (items store.ListItems, err error) {
+	if err := l.sayable(); err != nil {
+		return items, err
+	}
 	if items.Manifest, err = l.Encode(); err != nil {
+		return items, err
+	}
+	if items.Artifacts, err = l.fileNames(); err != nil {
 		return items, err
 	}
 	items.Instances, err = l.places(id, before)

@@ -5,14 +5,19 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/storage"
 )
 
-// listInstances is the item of a list that tells where its members are.
-const listInstances = "instances.json"
+const (
+	// listInstances is the item of a list that tells where its members are.
+	listInstances = "instances.json"
+	// listArtifacts is the item of a list that tells of what its artifacts were made.
+	listArtifacts = "artifacts.json"
+)
 
 // IsList tells an index or manifest list from an image.
 func (i *Image) IsList() bool {
@@ -35,10 +40,11 @@ func NewListID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// ListItems are the two items of a list's record.
+// ListItems are the items of a list's record.
 type ListItems struct {
 	Manifest  []byte
 	Instances []byte
+	Artifacts []byte // nil: there is no such item
 }
 
 // CreateList writes the record of a list and moves the names to it. Killed at any
@@ -71,7 +77,10 @@ func (s *Store) WriteList(id string, items ListItems) error {
 	for _, item := range []struct {
 		key  string
 		data []byte
-	}{{listInstances, items.Instances}, {manifestKey, items.Manifest}} {
+	}{{listInstances, items.Instances}, {listArtifacts, items.Artifacts}, {manifestKey, items.Manifest}} {
+		if item.data == nil {
+			continue
+		}
 		if err := s.raw.SetImageBigData(id, item.key, item.data, manifest.Digest); err != nil {
 			return fmt.Errorf("writing item %q of list %q: %w", item.key, id, err)
 		}
@@ -86,8 +95,23 @@ func (s *Store) ListItems(id string) (ListItems, error) {
 	if items.Manifest, err = s.ImageBigData(id, manifestKey); err != nil {
 		return items, err
 	}
-	items.Instances, err = s.ImageBigData(id, listInstances)
+	if items.Instances, err = s.ImageBigData(id, listInstances); err != nil {
+		return items, err
+	}
+	items.Artifacts, err = s.ImageBigData(id, listArtifacts)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
 	return items, err
+}
+
+// ListDirectory is a directory of a list's own, which goes away with it.
+func (s *Store) ListDirectory(id string) (string, error) {
+	dir, err := s.raw.ImageDirectory(id)
+	if err != nil {
+		return "", fmt.Errorf("finding the directory of list %q: %w", id, err)
+	}
+	return dir, nil
 }
 
 // LockList holds the lock of a list, the one that other tools take as well, until

@@ -176,3 +176,9 @@ func withoutTag(named reference.Named) reference.Named {
 	}
 	return bare
 }
+
+// HasTransport tells references with a transport from names.
+func HasTransport(text string) bool {
+	t, _ := splitTransport(text)
+	return t != nil
+}

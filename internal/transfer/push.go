@@ -33,6 +33,7 @@ type PushOptions struct {
 	Compression Compression
 	Encryption  Encryption
 	Timestamp   *time.Time // of the entries in an oci-archive
+	List        ListPush   // of a list
 	SourceName  string     // what a docker-archive without a name calls the image; "" means a name that the image has
 
 	sourcePlaces []string // repositories that the image was in by its names

@@ -71,7 +71,7 @@ func TestPushListRefuses(t *testing.T) {
 	c := f.Client
 	id := testenv.BaseImage(t, c.Store, "localhost/a", testenv.Files{"a": "for a"})
 	list := listOf(t, c, id)
-	for _, dest := range []string{"docker-archive:" + t.TempDir() + "/x.tar", "oci-archive:" + t.TempDir() + "/x.tar"} {
+	for _, dest := range []string{"docker-archive:" + t.TempDir() + "/x.tar", "containers-storage:localhost/x"} {
 		if _, err := c.PushList(t.Context(), list, dest, PushOptions{}); err == nil || !strings.Contains(err.Error(), "holds one image") {
 			t.Errorf("%s: %v", dest, err)
 		}
