@@ -105,6 +105,11 @@ func (r *registryFlags) settle(p *program, conf containersconf.Config) (builder.
 		return r.registry, usageError{text: "only one of --tls-verify and --insecure may be given"}
 	}
 	reg := r.registry
+	if dir := reg.BlobCache; dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return reg, fmt.Errorf("using the blob cache %q: it is not a directory: make it first", dir)
+		}
+	}
 	if reg.AuthFile == "" {
 		reg.AuthFile = p.defaultAuthFile()
 	}

@@ -103,6 +103,8 @@ type verified struct {
 	hash hash.Hash
 	want digest.Digest
 	note func(n int) // of progress; nil without
+
+	wrong bool // it has ended, or failed, without being what it should
 }
 
 func newVerified(r io.Reader, want digest.Digest) *verified {
@@ -116,9 +118,11 @@ func (v *verified) Read(p []byte) (int, error) {
 		v.note(n)
 	}
 	if !errors.Is(err, io.EOF) {
+		v.wrong = v.wrong || err != nil
 		return n, err
 	}
 	if got := digest.NewDigest(digest.SHA256, v.hash); got != v.want {
+		v.wrong = true
 		return n, fmt.Errorf("the layer's content was changed behind the store's back: its digest is %q, not %q", got, v.want)
 	}
 	return n, io.EOF

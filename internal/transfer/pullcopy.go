@@ -74,6 +74,11 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 	}
 	target := dest
 	if dir := j.o.Registry.BlobCache; dir != "" {
+		if opened, ok := src.(*openedReference); ok {
+			if err := (blobCache{dir}).mend(ctx, sys, opened.src); err != nil {
+				return Pulled{}, err
+			}
+		}
 		if target, err = blobcache.NewBlobCache(dest, dir, types.PreserveOriginal); err != nil {
 			return Pulled{}, fmt.Errorf("using the blob cache %q: %w", dir, err)
 		}

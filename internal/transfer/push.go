@@ -18,7 +18,6 @@ import (
 	"go.podman.io/image/v5/docker/archive"
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/manifest"
-	"go.podman.io/image/v5/pkg/blobcache"
 	"go.podman.io/image/v5/pkg/compression"
 	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/types"
@@ -86,7 +85,7 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 		return Pushed{}, err
 	}
 	j.o.keepManifest = !o.Registry.RemoveSignatures && c.hasSignatures(img.ID)
-	if j.src, err = c.pushSource(img.ID, o); err != nil {
+	if j.src, err = c.StoreReference(img.ID, o.Registry.RemoveSignatures); err != nil {
 		return Pushed{}, err
 	}
 	return j.run(ctx)
@@ -312,22 +311,6 @@ func manifestType(format string) (string, error) {
 		return manifest.DockerV2Schema1SignedMediaType, nil
 	}
 	return "", fmt.Errorf("unknown format %q: use oci, docker, v2s2 or v2s1", format)
-}
-
-func (c *Client) pushSource(id string, o PushOptions) (types.ImageReference, error) {
-	src, err := c.StoreReference(id, o.Registry.RemoveSignatures)
-	if err != nil || o.Registry.BlobCache == "" {
-		return src, err
-	}
-	want := types.Compress
-	if o.Compression.Disable {
-		want = types.PreserveOriginal
-	}
-	cached, err := blobcache.NewBlobCache(src, o.Registry.BlobCache, want)
-	if err != nil {
-		return nil, fmt.Errorf("using the blob cache %q: %w", o.Registry.BlobCache, err)
-	}
-	return cached, nil
 }
 
 // removeHalf gives a function that removes the archive file which a failed push

@@ -37,6 +37,7 @@ type sender struct {
 	src     *streamSource
 	dest    types.ImageDestination
 	ledger  ledger
+	cache   blobCache
 	place   string               // the repository of a registry, "" for other destinations
 	own     []manifest.LayerInfo // what the image's manifest names
 	anyZstd bool                 // the manifest that is written may name zstd blobs
@@ -52,7 +53,7 @@ func (c *Client) send(ctx context.Context, src *streamSource, dest types.ImageDe
 	if err != nil || !ok {
 		return err
 	}
-	s := &sender{c: c, o: o, src: src, dest: dest, ledger: newLedger(c.Store), bars: newBars(c.report(ctx))}
+	s := &sender{c: c, o: o, src: src, dest: dest, ledger: newLedger(c.Store), cache: blobCache{o.Registry.BlobCache}, bars: newBars(c.report(ctx))}
 	defer s.bars.wait()
 	if ref := dest.Reference(); ref.Transport().Name() == registryTransport {
 		s.place = ref.DockerReference().Name()
@@ -139,6 +140,12 @@ func (s *sender) layer(ctx context.Context, diffID digest.Digest) (blob, error) 
 		s.ledger.note(diffID, b, s.place)
 		return b, nil
 	}
+	if b, ok, err := s.fromCache(ctx, diffID); err != nil || ok {
+		if ok {
+			s.ledger.note(diffID, b, s.place)
+		}
+		return b, err
+	}
 	if s.o.keepManifest {
 		return blob{}, &SignatureLossError{errors.New("the destination has not got all layers in the form that is signed, and the store cannot make that form again")}
 	}
@@ -159,6 +166,11 @@ func (s *sender) candidates(diffID digest.Digest) []blob {
 			b, ok = s.fetchedInPart(layer)
 		}
 		if ok && !slices.ContainsFunc(list, func(have blob) bool { return have.Digest == b.Digest }) {
+			list = append(list, b)
+		}
+	}
+	for _, b := range s.cache.noted(diffID) {
+		if !slices.ContainsFunc(list, func(have blob) bool { return have.Digest == b.Digest }) {
 			list = append(list, b)
 		}
 	}

@@ -41,13 +41,16 @@ func (s *sender) upload(ctx context.Context, diffID digest.Digest) (blob, error)
 	if err != nil {
 		return blob{}, err
 	}
-	info, err := s.dest.PutBlob(ctx, packed, types.BlobInfo{Size: -1}, none.NoCache, false)
+	kept, keeping := s.cache.keep(packed)
+	info, err := s.dest.PutBlob(ctx, kept, types.BlobInfo{Size: -1}, none.NoCache, false)
 	packed.Close() // before the annotations are read: it waits for the writer
 	if err != nil {
+		keeping.done(diffID, blob{})
 		return blob{}, fmt.Errorf("writing layer %q: %w", diffID, err)
 	}
 	bar.done()
 	b.Digest, b.Size, b.Annotations = info.Digest, info.Size, maps.Clone(annotations)
+	keeping.done(diffID, b)
 	return b, nil
 }
 
