@@ -112,7 +112,7 @@ func (b *Builder) Commit(ctx context.Context, dest string, o CommitOptions) (Com
 	}
 	done, err := b.commit(ctx, target, o)
 	if err == nil {
-		err = b.engine.signStored(ctx, target, done.ID, o.Push)
+		err = b.engine.SignStored(ctx, target, done.ID, o.Push)
 	}
 	if err == nil && o.List != "" {
 		_, err = b.engine.AddToList(o.List, []string{done.ID}, AddToListOptions{})
@@ -173,7 +173,7 @@ func (e *Engine) CommitState(ctx context.Context, st State, dest string, o Commi
 	if err != nil {
 		return Committed{}, err
 	}
-	return done, e.signStored(ctx, target, done.ID, o.Push)
+	return done, e.SignStored(ctx, target, done.ID, o.Push)
 }
 
 // PreviewState gives the ID and the configuration of the image that CommitState

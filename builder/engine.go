@@ -92,6 +92,8 @@ type (
 	Platform = imageconfig.Platform
 	// Registry says how to talk to registries.
 	Registry = transfer.Registry
+	// PushOptions say how an image is written to another place.
+	PushOptions = transfer.PushOptions
 	// PullPolicy says when to ask a registry for an image.
 	PullPolicy = transfer.PullPolicy
 )

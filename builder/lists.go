@@ -134,12 +134,12 @@ func (e *Engine) MakeList(ctx context.Context, names, images []string, o CommitO
 	if err != nil {
 		return "", nil, fmt.Errorf("making list %q: %w", names, err)
 	}
-	id, err = manifests.Create(e.Store, manifests.List{Entries: entries}, d.Names...)
-	if err != nil || d.Push == "" {
-		return id, d.Names, err
+	if d.Push != "" {
+		_, err := e.deliverList(ctx, entries, d.Push, o.Push)
+		return "", nil, err
 	}
-	_, err = e.PushList(ctx, id, d.Push, o.Push)
-	return "", nil, errors.Join(err, e.Store.DeleteImage(id, true))
+	id, err = manifests.Create(e.Store, manifests.List{Entries: entries}, d.Names...)
+	return id, d.Names, err
 }
 
 // PushList copies a list of the store, with its members, to a destination that can

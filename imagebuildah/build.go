@@ -18,11 +18,17 @@ import (
 // error that wraps a [*builder.ExitError]; whatever fails, no working container
 // is left behind.
 func Build(ctx context.Context, e *builder.Engine, o Options) (Result, error) {
+	if err := errors.Join(o.normalize(), o.checkDeliveries(e)); err != nil {
+		return Result{}, err
+	}
 	finish, err := o.openRemote(ctx, e)
 	if err != nil {
 		return Result{}, err
 	}
 	result, err := run(ctx, storeEngine{e}, o)
+	if err == nil {
+		err = result.deliver(ctx, e, o)
+	}
 	return result, errors.Join(err, finish())
 }
 

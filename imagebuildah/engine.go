@@ -53,7 +53,10 @@ func (e storeEngine) Name(ctx context.Context, id string, names []string, o buil
 		_, _, err := e.Push(ctx, id, d.Push, o.Push)
 		return nil, err
 	}
-	return d.Names, e.Tag(id, d.Names)
+	if err := e.Tag(id, d.Names); err != nil {
+		return nil, err
+	}
+	return d.Names, e.SignStored(ctx, d, id, o.Push)
 }
 
 // Images are the IDs of all images of the store.

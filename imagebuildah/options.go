@@ -21,9 +21,11 @@ type Options struct {
 	Stages    Stages
 	Tags      []string // the first may be of any transport, the others are names in the store
 	Exports   []Export // where else the root file system of the result goes
-	Layers    bool     // commit an image for every step that changes files
-	NoCache   bool     // with Layers, carry out every step anew
-	Keep      bool     // leave the working containers behind after success, with Layers
+	// Deliveries are where else the image goes, once it is in the store.
+	Deliveries []Delivery
+	Layers     bool // commit an image for every step that changes files
+	NoCache    bool // with Layers, carry out every step anew
+	Keep       bool // leave the working containers behind after success, with Layers
 	// KeepFailed leaves the working container of a step that fails to the user.
 	KeepFailed bool
 	// AllowInsecure lets a Dockerfile say RUN --security=insecure.

@@ -31,7 +31,7 @@ func (p *program) buildCommand() *cli.Command {
 			"Dockerfile is the file Containerfile or Dockerfile in it.",
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
-		Flags: asFlags(f.source.options(), f.lint.options(), f.result.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
+		Flags: asFlags(f.source.options(), f.lint.options(), f.result.options(), f.deliver.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(), f.progress.options(),
 			f.script.options(),
 			f.caching.options(p), f.reuse.options(), f.sharing.options(), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),
@@ -71,7 +71,7 @@ func (f *buildFlags) check(c *cli.Context, p *program) error {
 	if err := errors.Join(f.reuse.check(f), f.progress.check(p, f)); err != nil {
 		return err
 	}
-	return f.lists.check(&f.result, f.platform.platforms)
+	return f.lists.check(&f.result, f.deliver.pushes(f.result.outputs), f.platform.platforms)
 }
 
 func (p *program) build(c *cli.Context, e *builder.Engine, f *buildFlags) (err error) {
@@ -120,12 +120,22 @@ func (p *program) buildStreams(logFile string) (out, errs io.Writer, done func()
 	return f, f, func() { logrus.SetOutput(p.stderr); f.Close() }, nil
 }
 
+// tellMetadata writes the digests of the result to where they are wanted.
+func (f *resultFlags) tellMetadata(r imagebuildah.Result) error {
+	if f.metadataFile == "" {
+		return nil
+	}
+	done := builder.Committed{ID: r.ID, Manifest: r.Manifest, Names: r.Names}
+	if len(r.Images) > 0 {
+		done.ID = "" // a list has no configuration
+	}
+	return writeMetadata(f.metadataFile, done)
+}
+
 // tell writes the ID of the result to where it is wanted.
 func (f *resultFlags) tell(out io.Writer, r imagebuildah.Result) error {
-	if f.metadataFile != "" {
-		if err := writeMetadata(f.metadataFile, builder.Committed{ID: r.ID, Manifest: r.Manifest}); err != nil {
-			return err
-		}
+	if err := f.tellMetadata(r); err != nil {
+		return err
 	}
 	if f.iidFileRaw != "" {
 		if err := writeID(f.iidFileRaw, r.ID); err != nil {
@@ -270,7 +280,7 @@ func (f *buildFlags) settleCommit(p *program, e *builder.Engine, o *imagebuildah
 	cm.Push = f.push.settle(e.Config)
 	cm.Push.Registry = o.Base.Registry
 	f.sharing.settle(o)
-	return nil
+	return f.deliver.settle(f.result.outputs, p.stdout, o)
 }
 
 // settle reads the files and then the flags; the last value of a name counts. A

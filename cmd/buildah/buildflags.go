@@ -13,6 +13,7 @@ type buildFlags struct {
 	usage     rusageFlags
 	progress  progressFlags
 	result    resultFlags
+	deliver   deliverFlags
 	args      argFlags
 	overrides overrideFlags
 	caching   cacheFlags
@@ -102,7 +103,7 @@ func (f *resultFlags) options() []*option {
 		arrayOption("label", "KEY[=VALUE]", &f.labels, "set a label of the image"),
 		textOption("logfile", "FILE", &f.logFile, "write all output to FILE"),
 		textOption("metadata-file", "FILE", &f.metadataFile, "write digests of the image to FILE as JSON"),
-		arrayOption("output,o", "SPEC", &f.outputs, "also write the root file system to a directory, or as type=tar,dest=FILE"),
+		arrayOption("output,o", "SPEC", &f.outputs, "where else the result goes: files (a directory, type=local or tar) or the image (type=registry, image, oci or docker)"),
 		boolOption("quiet,q", &f.quiet, "write only the ID of the image"),
 		arrayOption("tag,t", "NAME", &f.tags, "name of the image, or where to write it"),
 	}

@@ -19,18 +19,24 @@ func TestParseOutput(t *testing.T) {
 		{text: "type=zip,dest=x", fails: `invalid type "zip" selected`},
 		{text: "type=tar,dest=x,mode=1", fails: `unrecognized key "mode"`},
 		{text: "type=tar,type=tar", fails: `duplicate "type" not supported`},
+		{text: "type=registry", kind: "registry"},
+		{text: "type=docker", kind: "docker"},
+		{text: `type=image,"name=a,b:1",push=true`, kind: "image"},
+		{text: "type=oci,tar=false,dest=dir", kind: "oci", dest: "dir"},
+		{text: "type=oci", fails: `missing required key "dest"`},
+		{text: "type=local,dest=x,push=true", fails: `unrecognized key "push" for type "local"`},
 		{text: "type=tar,", fails: "expected format key=value"},
 		{text: "", fails: "expected format key=value"},
 	} {
-		kind, dest, err := parseOutput(c.text)
+		o, err := parseOutput(c.text)
 		if c.fails != "" {
 			if err == nil || !strings.Contains(err.Error(), c.fails) {
 				t.Errorf("%q gives %v, want %s", c.text, err, c.fails)
 			}
 			continue
 		}
-		if err != nil || kind != c.kind || dest != c.dest {
-			t.Errorf("%q is %s to %q, %v", c.text, kind, dest, err)
+		if err != nil || o.kind != c.kind || o.dest != c.dest {
+			t.Errorf("%q is %s to %q, %v", c.text, o.kind, o.dest, err)
 		}
 	}
 }

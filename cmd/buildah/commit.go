@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -175,7 +176,13 @@ func writeID(path, id string) error {
 
 // writeMetadata writes what --metadata-file asks for.
 func writeMetadata(path string, done builder.Committed) error {
-	data := map[string]any{"containerimage.config.digest": "sha256:" + done.ID}
+	data := map[string]any{}
+	if done.ID != "" {
+		data["containerimage.config.digest"] = "sha256:" + done.ID
+	}
+	if len(done.Names) > 0 {
+		data["image.name"] = strings.Join(done.Names, ",")
+	}
 	if m := done.Manifest; m.Digest != "" {
 		data["containerimage.digest"] = m.Digest
 		data["containerimage.descriptor"] = map[string]any{"mediaType": m.MediaType, "digest": m.Digest, "size": m.Size}

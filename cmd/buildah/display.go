@@ -129,14 +129,16 @@ func (d *display) settle() error {
 func (d *display) tell(f *resultFlags, r imagebuildah.Result) error {
 	if d.way != progressJSON {
 		if len(r.Images) > 0 {
-			return d.logs.tell(d.out, r)
+			return errors.Join(f.tellMetadata(r), d.logs.tell(d.out, r))
 		}
 		return f.tell(d.logs.only(d.out), r)
 	}
+	toldFiles := f.tellMetadata(r)
 	if len(r.Images) == 0 {
-		if err := f.tell(io.Discard, r); err != nil {
-			return err
-		}
+		toldFiles = f.tell(io.Discard, r)
+	}
+	if toldFiles != nil {
+		return toldFiles
 	}
 	result := events.Result{ID: r.ID, Names: r.Names, Digest: string(r.Manifest.Digest)}
 	for _, img := range r.Images {

@@ -29,7 +29,7 @@ func (f *listFlags) options() []*option {
 }
 
 // check finds flags that have no meaning for several images.
-func (f *listFlags) check(r *resultFlags, platforms []string) error {
+func (f *listFlags) check(r *resultFlags, pushed bool, platforms []string) error {
 	if f.logSplit && r.logFile == "" {
 		return usageError{text: "cannot use --logsplit without --logfile"}
 	}
@@ -39,7 +39,7 @@ func (f *listFlags) check(r *resultFlags, platforms []string) error {
 	for _, file := range []struct{ what, name string }{
 		{"iidfile", r.iidFile}, {"iidfile-raw", r.iidFileRaw}, {"metadata-file", r.metadataFile},
 	} {
-		if file.name != "" {
+		if file.name != "" && !(pushed && file.what == "metadata-file") { // which tells of the list that is pushed
 			return usageError{
 				text: fmt.Sprintf("building multiple images, but %s %q can only be used to store one image ID", file.what, file.name),
 				hint: "the IDs are written to standard output, a line for each platform",

@@ -34,6 +34,8 @@ type PushOptions struct {
 	Timestamp   *time.Time // of the entries in an oci-archive
 	List        ListPush   // of a list
 	SourceName  string     // what a docker-archive without a name calls the image; "" means a name that the image has
+	// FurtherNames are what a docker-archive calls the image, too.
+	FurtherNames []string
 
 	sourcePlaces []string // repositories that the image was in by its names
 	keepManifest bool     // it is signed, so that nothing may change in it
@@ -226,6 +228,9 @@ func (c *Client) pushContext(o PushOptions) (*types.SystemContext, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sys.DockerArchiveAdditionalTags, err = tagged(o.FurtherNames); err != nil {
+		return nil, err
+	}
 	sys.CompressionLevel = o.Compression.Level
 	sys.DirForceCompress = !o.Compression.Disable
 	sys.OCIAcceptUncompressedLayers = o.Compression.Disable
@@ -242,6 +247,20 @@ func (c *Client) pushContext(o PushOptions) (*types.SystemContext, error) {
 	}
 	sys.CompressionFormat = &algorithm
 	return sys, nil
+}
+
+// tagged parses names that have a tag, or get the usual one.
+func tagged(names []string) (list []reference.NamedTagged, err error) {
+	for _, name := range names {
+		named, err := reference.ParseNormalizedNamed(name)
+		if err != nil {
+			return nil, fmt.Errorf("naming the image %q: %w", name, err)
+		}
+		if named, ok := reference.TagNameOnly(named).(reference.NamedTagged); ok {
+			list = append(list, named)
+		}
+	}
+	return list, nil
 }
 
 // compressor finds a format that can be written.
