@@ -46,3 +46,23 @@ teardown() {
   example 125 bash/sign.sh push "$REGISTRY/me/signed:1" "$REGISTRY/me/signed:3" no-such-key; one_line_error
   ! curl -fs "http://$REGISTRY/v2/me/signed/manifests/3"
 }
+
+@test "examples: one name for several architectures" {
+  start_registry
+  local arch
+  for arch in amd64 arm64 arm-v7; do service "programs/$arch" "$arch"; done
+  example bash/multi-arch.sh programs localhost/app:1 "docker://$REGISTRY/me/app:1"
+  is "$(jq -r '.manifests[].platform | .os + "/" + .architecture + (.variant // "")' <<<"$output" | sort | xargs)" \
+    "linux/amd64 linux/arm64 linux/armv7"
+  # Every client gets what fits it.
+  buildah pull -q --platform linux/arm/v7 "docker://$REGISTRY/me/app:1"
+  buildah from --pull=never "$output"; buildah mount "$output"
+  is "$(tail -n 1 "$output/start")" "echo arm-v7"
+  buildah rm --all --force
+  # Again, with one architecture less: the list holds what is there now.
+  rm -r programs/arm64
+  example bash/multi-arch.sh programs localhost/app:1
+  is "$(jq '.manifests | length' <<<"$output")" 2
+  example 125 bash/multi-arch.sh programs localhost/app:1 nowhere:app; says "nowhere"
+  example 2 bash/multi-arch.sh
+}
