@@ -5,40 +5,51 @@ import (
 	"log"
 	"net/http"
 	"strings"
+	"sync"
 )
 
-// Fault breaks requests on purpose. Exactly one of Status, Drop,
-// Truncate and Hold is set, or the last two.
+// Fault breaks requests on purpose. One of Status, Drop, Truncate and Hold is set, or
+// the last two; a Proxy has others, see Lie.
 type Fault struct {
-	Method   string // "" matches every method
-	Path     string // matches paths that contain this
-	Times    int    // how often; 0 means always
-	Status   int    // answer with this status
-	Drop     bool   // close the connection without an answer
-	Truncate int    // close the connection after this many bytes of the body
-	Hold     bool   // say nothing (more) and keep the connection open until the client gives up
+	Method     string // "" matches every method
+	Path       string // matches paths that contain this
+	Times      int    // how often; 0 means always
+	Status     int    // answer with this status
+	Code       string // the error in the body of that answer, as the distribution specification has it
+	RetryAfter string // the header of that answer, "" for none
+	Drop       bool   // close the connection without an answer
+	Truncate   int    // close the connection after this many bytes of the body
+	Hold       bool   // say nothing (more) and keep the connection open until the client gives up
+	Lie        *Lie   // change the answer; for a Proxy
 
 	used int
 }
 
+// faultPlan is what is to go wrong.
+type faultPlan struct {
+	mu     sync.Mutex
+	faults []*Fault
+}
+
 // Break adds a fault. The first fault that matches a request is applied.
-func (r *Registry) Break(f Fault) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.faults = append(r.faults, &f)
+func (p *faultPlan) Break(f Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, &f)
 }
 
 // Mend removes all faults.
-func (r *Registry) Mend() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.faults = nil
+func (p *faultPlan) Mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = nil
 }
 
-func (r *Registry) takeFault(q *http.Request) *Fault {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, f := range r.faults {
+// take gives the fault for a request, nil for none.
+func (p *faultPlan) take(q *http.Request) *Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.faults {
 		spent := f.Times > 0 && f.used >= f.Times
 		if !spent && (f.Method == "" || f.Method == q.Method) && strings.Contains(q.URL.Path, f.Path) {
 			f.used++
@@ -59,6 +70,13 @@ func (f *Fault) answer(w http.ResponseWriter, q *http.Request) bool {
 		panic(http.ErrAbortHandler) // the server closes the connection
 	}
 	if f.Status != 0 {
+		if f.RetryAfter != "" {
+			w.Header().Set("Retry-After", f.RetryAfter)
+		}
+		if f.Code != "" {
+			refuse(w, f.Status, f.Code, "as planned")
+			return true
+		}
 		w.WriteHeader(f.Status)
 		return true
 	}

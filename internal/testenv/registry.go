@@ -21,12 +21,13 @@ type Registry struct {
 	Host string // host:port, as it stands in an image name
 	URL  string
 
+	faultPlan
+
 	server   *httptest.Server
-	mu       sync.Mutex
+	mu       sync.Mutex // of what follows
 	repos    map[string]*repository
 	uploads  map[string][]byte
 	nextID   int
-	faults   []*Fault
 	requests []Request
 	begun    []Request // as they come; the status is not known yet
 	user     string
@@ -206,7 +207,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	r.mu.Unlock()
 	defer func() { r.note(q, rec.status) }() // also when a fault has cut the connection
 	w = rec
-	if f := r.takeFault(q); f != nil {
+	if f := r.take(q); f != nil {
 		w = f.wrap(w, q)
 		if f.answer(w, q) {
 			return

@@ -71,7 +71,7 @@ func (c *Client) Pull(ctx context.Context, image string, o PullOptions) (Pulled,
 	return p, nil
 }
 
-func (c *Client) pull(ctx context.Context, image string, o PullOptions) (Pulled, error) {
+func (c *Client) pull(ctx context.Context, image string, o PullOptions) (p Pulled, err error) {
 	t, rest := splitTransport(image)
 	if o.AllTags && t != nil && t.Name() != registryTransport {
 		return Pulled{}, fmt.Errorf("all tags can be pulled from a registry only, not from %q", t.Name()+":")
@@ -84,7 +84,7 @@ func (c *Client) pull(ctx context.Context, image string, o PullOptions) (Pulled,
 	if err != nil {
 		return Pulled{}, err
 	}
-	j := &pullJob{c: c, o: o, sys: sys, byPlatform: byPlatform}
+	j := &pullJob{c: c, o: o, sys: sys, byPlatform: byPlatform, arrived: &arrivals{}}
 	defer j.close()
 	temp, remove, err := c.tempDir(ctx)
 	if err != nil {
@@ -92,6 +92,11 @@ func (c *Client) pull(ctx context.Context, image string, o PullOptions) (Pulled,
 	}
 	defer remove()
 	sys.BigFilesTemporaryDir = temp
+	fetch, err := c.Store.BeginFetch()
+	if err != nil {
+		return Pulled{}, err
+	}
+	defer func() { err = j.settle(fetch, err) }()
 	switch {
 	case t == nil:
 		return j.byName(ctx, image)
@@ -115,6 +120,8 @@ type pullJob struct {
 	policy *signature.PolicyContext // made when first needed
 	said   string                   // the last name that was announced
 
+	arrived *arrivals // what layers may have been made of
+
 	byPlatform bool // the policy is PullNewer because there is a platform
 }
 
@@ -122,6 +129,19 @@ func (j *pullJob) close() {
 	if j.policy != nil {
 		_ = j.policy.Destroy()
 	}
+}
+
+// settle ends a fetch. What a failed one has brought goes, once there is no use in
+// trying again: until then the layers need not be fetched a second time.
+func (j *pullJob) settle(fetch *store.Fetch, failed error) error {
+	if failed == nil {
+		fetch.End()
+		return nil
+	}
+	if err := fetch.Abandon(j.arrived.all()); err != nil {
+		return errors.Join(failed, err)
+	}
+	return failed
 }
 
 // byName pulls a name if the policy asks for it.

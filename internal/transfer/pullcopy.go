@@ -84,7 +84,7 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 		}
 	}
 	var resolved types.ImageReference
-	_, err = copy.Image(ctx, j.policy, target, src, &copy.Options{
+	options := &copy.Options{
 		RemoveSignatures:        j.o.Registry.RemoveSignatures,
 		ReportWriter:            j.c.report(ctx),
 		SourceCtx:               sys,
@@ -92,6 +92,10 @@ func (j *pullJob) copy(ctx context.Context, sys *types.SystemContext, src, dest 
 		OciDecryptConfig:        decrypt,
 		ReportResolvedReference: &resolved,
 		MaxParallelDownloads:    uint(max(j.c.System.ParallelCopies, 0)),
+	}
+	err = j.arrived.noted(options, func() error {
+		_, err := copy.Image(ctx, j.policy, target, src, options)
+		return err
 	})
 	if err != nil {
 		return Pulled{}, undecrypted(rejected(err, sys, j.policy.Policy, src))

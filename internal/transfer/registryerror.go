@@ -103,8 +103,8 @@ func problemOf(err error) Problem {
 	switch status := statusOf(err); {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return Refused
-	case status == http.StatusNotFound:
-		return Unknown
+	case status == http.StatusNotFound && !strings.Contains(err.Error(), "fetching blob"):
+		return Unknown // and not merely incomplete
 	case status >= http.StatusInternalServerError:
 		return ServerFailure
 	}
