@@ -46,7 +46,7 @@ func (c *Client) fetchLayout(ctx context.Context, image string, to Layout, r Reg
 		return err
 	}
 	defer func() { _ = policy.Destroy() }()
-	return c.retry(ctx, r, func() error {
+	err = c.retry(ctx, r, func() error {
 		opened, err := openAccepted(ctx, sys, src, accept)
 		if err != nil {
 			return err
@@ -55,6 +55,7 @@ func (c *Client) fetchLayout(ctx context.Context, image string, to Layout, r Reg
 		_, err = copy.Image(ctx, policy, dest, opened, c.layoutOptions(ctx, sys))
 		return err
 	})
+	return c.atPlace(sys, src, err)
 }
 
 // openAccepted opens an image whose manifest is to one's liking.
@@ -104,7 +105,7 @@ func (c *Client) sendLayout(ctx context.Context, from Layout, image string, r Re
 		return err
 	})
 	if err != nil {
-		return p, err
+		return p, c.atPlace(sys, dest, err)
 	}
 	p.ManifestDigest, err = manifest.Digest(p.Manifest)
 	return p, err

@@ -106,7 +106,7 @@ func (c *Client) lookOnce(ctx context.Context, sys *types.SystemContext, ref typ
 		l, err = read(ctx, sys, ref)
 		return err
 	})
-	return l, err
+	return l, c.atPlace(sys, ref, err)
 }
 
 // lookReferences are the references that a name may stand for.

@@ -176,10 +176,10 @@ func statusOf(err error) int {
 	return 0
 }
 
-// atDestination is atRegistry for a place that may be none.
-func (c *Client) atDestination(sys *types.SystemContext, dest types.ImageReference, err error) error {
-	if dest.Transport().Name() != registryTransport {
+// atPlace is atRegistry for a place that may be none.
+func (c *Client) atPlace(sys *types.SystemContext, place types.ImageReference, err error) error {
+	if place.Transport().Name() != registryTransport {
 		return err
 	}
-	return c.atRegistry(sys, dest.DockerReference(), err)
+	return c.atRegistry(sys, place.DockerReference(), err)
 }

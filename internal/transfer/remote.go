@@ -77,7 +77,7 @@ func (c *Client) openRemote(ctx context.Context, name string, r Registry, p Plat
 		opened.Name = named.String()
 	}
 	if err := c.retry(ctx, r, func() error { return opened.read(ctx, sys, ref) }); err != nil {
-		return nil, err
+		return nil, c.atPlace(sys, ref, err)
 	}
 	if have, err := readPlatform(opened.Config); err == nil && p != (Platform{}) {
 		opened.Warnings = p.mismatch(have)
