@@ -159,27 +159,3 @@ func TestLoadRefusesImages(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	for _, l := range []List{{}, {Entries: []Entry{entry("arm64", "a")}}, {Annotations: map[string]string{"a": "b"}}} {
-		data, err := l.Encode()
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data, []byte(`{"":"x"}`))
-	}
-	f.Fuzz(func(t *testing.T, data, places []byte) {
-		l, err := Parse(data)
-		if err != nil {
-			return
-		}
-		_ = l.locate(places)
-		again, err := l.Encode()
-		if err != nil {
-			t.Fatalf("what was parsed is not encoded: %v", err)
-		}
-		if _, err := Parse(again); err != nil {
-			t.Fatalf("what was encoded is not parsed: %v", err)
-		}
-	})
-}

@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/projectatomic/buildah/internal/store"
@@ -61,7 +62,7 @@ func Change(st *store.Store, id string, edit func(*List) error) error {
 	}
 	items, err := l.items(id, known)
 	if err != nil {
-		return err
+		return errors.Join(err, sweepArtifacts(st, id, l.locations(), known))
 	}
 	if err := st.WriteList(id, items); err != nil {
 		return err
