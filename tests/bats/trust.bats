@@ -17,7 +17,7 @@ two_images() {
 
 @test "trust: what is not signed is refused by every command, and nothing of it is stored" {
   two_images
-  export CONTAINERS_POLICY_JSON=$T/strict.json
+  cp "$T/strict.json" "$T/policy.json"
   mkdir -p "$T/context"
   printf 'FROM %s/plain:1\n' "$REGISTRY" >"$T/context/from"
   printf 'FROM scratch\nCOPY --from=%s/plain:1 /bin/busybox /\n' "$REGISTRY" >"$T/context/copy"
@@ -30,7 +30,7 @@ two_images() {
       # shellcheck disable=SC2086 # they are words
       buildah 125 $words
       says "no signature exists"
-      says 'rule "signedBy", the default, in "'"$T/strict.json"'"'
+      says 'rule "signedBy", the default, in "'"$T/policy.json"'"'
       says "--signature-policy"
       one_line_error
     done <<LIST
@@ -50,7 +50,7 @@ LIST
 
 @test "trust: what is signed comes in, with its signature, which goes along" {
   two_images
-  export CONTAINERS_POLICY_JSON=$T/strict.json
+  cp "$T/strict.json" "$T/policy.json"
   buildah pull -q "$REGISTRY/team/signed:1"
   jq -r '.[].metadata' "$T/root/overlay-images/images.json" | grep -q signature-sizes
   buildah push -q "$REGISTRY/team/signed:1" "docker://$REGISTRY/team/again:1"
@@ -69,7 +69,7 @@ LIST
   buildah push -q --remove-signatures "$REGISTRY/team/signed:1" "oci:$T/layout"
   buildah rmi -a -f
   buildah pull -q --remove-signatures "$REGISTRY/team/signed:1"
-  ! jq -r '.[].metadata' "$T/root/overlay-images/images.json" | grep -q signature-sizes
+  is "$(jq -r '.[].metadata' "$T/root/overlay-images/images.json" | grep -c signature-sizes)" 0
 }
 
 @test "trust: the most specific scope decides; every kind of requirement" {
