@@ -126,6 +126,7 @@ func (a *applier) process() {
 		if err != nil {
 			a.fail(fmt.Errorf("setting the command: %w", err))
 		}
+		a.doubtful("cmd", c.Cmd.Value, "split into words")
 		a.record("CMD " + c.Cmd.Value)
 		a.image.SetCmd(words)
 	}
@@ -140,8 +141,16 @@ func (a *applier) entrypoint() {
 	if cmd := a.image.OCI.Config.Cmd; len(words) > 0 && len(cmd) > 0 && !c.Cmd.Given {
 		a.warn("cmd %q exists and will be passed to entrypoint as a parameter", strings.Join(cmd, " "))
 	}
+	a.doubtful("entrypoint", c.Entrypoint.Value, "run by /bin/sh -c")
 	a.record("ENTRYPOINT " + c.Entrypoint.Value)
 	a.image.SetEntrypoint(words)
+}
+
+// doubtful warns about a line that was meant as an array. "[ " begins a test of the shell.
+func (a *applier) doubtful(what, line, instead string) {
+	if _, ok := jsonWords(line); !ok && strings.HasPrefix(line, "[") && !strings.HasPrefix(line, "[ ") {
+		a.warn("%s %q is no JSON array of strings, so it is %s", what, line, instead)
+	}
 }
 
 func (a *applier) ports() {

@@ -271,6 +271,24 @@ func TestEntrypointLeavesCommandAlone(t *testing.T) {
 	}
 }
 
+func TestArraysThatAreNone(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int{
+		`["/x"]`: 0, "": 0, "/x": 0, "[ -e /x ] && /x": 0, `[]`: 0, " [\"/x\"]": 0,
+		"[/x]": 1, `['/x']`: 1, `["/x",]`: 1, `["/x"`: 1, `[1]`: 1,
+	} {
+		i := scratch()
+		out := apply(t, &i, Change{Process: ProcessChange{Entrypoint: Set(line)}})
+		if len(out.Warnings) != want {
+			t.Errorf("entrypoint %s: %q", line, out.Warnings)
+		}
+		j := scratch()
+		if out = apply(t, &j, Change{Process: ProcessChange{Cmd: Set(line)}}); len(out.Warnings) != want {
+			t.Errorf("cmd %s: %q", line, out.Warnings)
+		}
+	}
+}
+
 func TestAnnotate(t *testing.T) {
 	t.Parallel()
 	have := map[string]string{"a": "1", "b": "2"}

@@ -93,3 +93,13 @@ shows() {
   buildah 125 config --healthcheck-interval never "$ctr"
   one_line_error
 }
+
+@test "config: an array that is none is told" {
+  buildah from scratch; ctr=$output
+  buildah config --entrypoint '["/x",]' "$ctr"
+  says 'entrypoint \"[\\\"/x\\\",]\" is no JSON array of strings, so it is run by /bin/sh -c'
+  buildah config --cmd '[/x]' "$ctr"
+  says 'cmd \"[/x]\" is no JSON array of strings, so it is split into words'
+  buildah config --entrypoint '[ -e /x ] && exec /x' --cmd '["a"]' "$ctr"
+  says_not "JSON"
+}
