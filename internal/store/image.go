@@ -178,6 +178,13 @@ func (s *Store) Config(id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isOld(data) {
+		config, err := s.oldConfig(id, data)
+		if err != nil {
+			return nil, fmt.Errorf("reading the configuration of image %q: %w", id, err)
+		}
+		return config, nil
+	}
 	d, err := configDigest(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration of image %q: %w", id, err)
@@ -196,7 +203,7 @@ func configDigest(data []byte) (digest.Digest, error) {
 		return "", fmt.Errorf("parsing its manifest: %w", err)
 	}
 	if m.Config.Digest == "" {
-		return "", fmt.Errorf("a manifest of type %q names no configuration: it is a list, or from before 2016", manifest.GuessMIMEType(data))
+		return "", fmt.Errorf("a manifest of type %q names no configuration: it is a list", manifest.GuessMIMEType(data))
 	}
 	if err := m.Config.Digest.Validate(); err != nil {
 		return "", fmt.Errorf("parsing its manifest: %w", err)

@@ -160,7 +160,7 @@ func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
 	if err := j.checkDestination(ctx, dest); err != nil {
 		return nil, err
 	}
-	if _, ok := j.src.(streamReference); !ok || len(j.o.Encryption.Keys) > 0 || j.o.Format == "v2s1" {
+	if _, ok := j.src.(streamReference); !ok || len(j.o.Encryption.Keys) > 0 {
 		return copy.Image(ctx, j.policy, target, j.src, j.opts)
 	}
 	src, err := j.src.NewImageSource(ctx, j.opts.SourceCtx)
@@ -170,8 +170,9 @@ func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
 	opened := &openedReference{ImageReference: j.src, src: src}
 	defer opened.close()
 	opts := *j.opts
-	if stream, ok := src.(*streamSource); ok && !(j.o.keepManifest && stream.asManifestSays(ctx)) {
-		if err := j.c.send(ctx, stream, dest, j.o); err != nil {
+	if stream, ok := src.(*streamSource); ok {
+		stream.whole = !dest.AcceptsForeignLayerURLs() || j.o.Format == "v2s1"
+		if err := j.sendFirst(ctx, stream, dest); err != nil {
 			return nil, err
 		}
 		if len(stream.sent) > 0 {
@@ -179,6 +180,15 @@ func (j *pushJob) copy(ctx context.Context) ([]byte, error) {
 		}
 	}
 	return copy.Image(ctx, j.policy, target, opened, &opts)
+}
+
+// sendFirst leaves the layers to the copier for the oldest format, and where the manifest
+// may not be changed, and says what they are already.
+func (j *pushJob) sendFirst(ctx context.Context, src *streamSource, dest types.ImageDestination) error {
+	if j.o.Format == "v2s1" || j.o.keepManifest && src.asManifestSays(ctx) {
+		return nil
+	}
+	return j.c.send(ctx, src, dest, j.o)
 }
 
 // noCacheDir can't be made, so that the library keeps what it knows of blobs in

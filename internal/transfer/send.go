@@ -92,6 +92,9 @@ func (s *streamSource) diffIDs(ctx context.Context) ([]digest.Digest, bool, erro
 	}
 	var list []digest.Digest
 	for _, info := range infos {
+		if len(info.URLs) > 0 && !s.whole {
+			continue // it stays where it is
+		}
 		if s.layers[info.Digest] == "" || len(info.URLs) > 0 {
 			return nil, false, nil
 		}

@@ -103,6 +103,7 @@ type streamSource struct {
 	raw    storage.Store
 	layers map[digest.Digest]string // IDs by the digest of the tar
 	sent   map[digest.Digest]blob   // by the digest of the tar: what the destination has already
+	whole  bool                     // the destination wants to have foreign layers, too
 }
 
 // GetBlob may be called by several goroutines. What it returns is checked
@@ -129,7 +130,10 @@ func (s *streamSource) GetBlob(ctx context.Context, info types.BlobInfo, cache t
 // copier finds them there; else the layers as they are.
 func (s *streamSource) LayerInfosForCopy(ctx context.Context, instance *digest.Digest) ([]types.BlobInfo, error) {
 	infos, err := s.ImageSource.LayerInfosForCopy(ctx, instance)
-	if err != nil || len(s.sent) == 0 {
+	if err != nil {
+		return infos, err
+	}
+	if err := s.keepForeign(ctx, infos); err != nil || len(s.sent) == 0 {
 		return infos, err
 	}
 	for i, info := range infos {
@@ -143,6 +147,26 @@ func (s *streamSource) LayerInfosForCopy(ctx context.Context, instance *digest.D
 		return nil, nil
 	}
 	return infos, nil
+}
+
+// keepForeign names foreign layers as the manifest does, unless the destination wants
+// to have them: the store knows them by the digest of the tar, which is not what lies
+// at their addresses.
+func (s *streamSource) keepForeign(ctx context.Context, infos []types.BlobInfo) error {
+	foreign := func(info types.BlobInfo) bool { return len(info.URLs) > 0 }
+	if s.whole || !slices.ContainsFunc(infos, foreign) {
+		return nil
+	}
+	own, err := s.manifestLayers(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range infos {
+		if foreign(infos[i]) && len(own) == len(infos) {
+			infos[i] = own[i].BlobInfo
+		}
+	}
+	return nil
 }
 
 // manifestLayers are the layers that the image's own manifest names.
