@@ -19,7 +19,7 @@ use() {
 }
 before=$(use)
 
-# A container's directory changes with each step, so its age says when it was last used.
+# A container's directory changes with what is run and set, so its age says when that was.
 root=$(buildah info --format '{{.store.GraphRoot}}/{{.store.GraphDriverName}}-containers')
 buildah containers --format '{{.ContainerID}}' --notruncate --noheading |
   while read -r id; do

@@ -15,6 +15,7 @@ program=$1
 image=${2:-localhost/buildah}
 source=$(cd "$(dirname "$0")/../buildah-image" && pwd)
 work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/program/usr/bin" "$work/store"
 
 if [ -d "$program" ]; then

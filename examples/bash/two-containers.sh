@@ -6,7 +6,7 @@
 #   SOURCE  directory of a program with a Makefile that knows `install` and DESTDIR
 #   IMAGE   name in the local store (default localhost/ and the name of the directory)
 # Environment: TOOLS image with the compiler (docker.io/library/gcc:13), BASE of the result
-#   (docker.io/library/debian:12-slim), MAKE command (make install DESTDIR=/out),
+#   (docker.io/library/debian:12-slim), COMMAND that builds (make install DESTDIR=/out),
 #   START what the image runs (/usr/bin/ and the name of the directory).
 set -euo pipefail
 case ${1-} in '' | -h | --help) sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
@@ -24,7 +24,7 @@ trap 'buildah rm "$build" "$final" >/dev/null' EXIT
 # what the command writes beside them is thrown away.
 buildah config --workingdir /src "$build"
 buildah run --mount "type=bind,src=$source,dst=/src,rw" "$build" -- \
-  sh -c "${MAKE:-make install DESTDIR=/out}" >&2
+  sh -c "${COMMAND:-make install DESTDIR=/out}" >&2
 
 buildah copy -q --from "$build" "$final" /out/ / >/dev/null
 buildah config --entrypoint "[\"${START:-/usr/bin/$name}\"]" --cmd '' "$final"

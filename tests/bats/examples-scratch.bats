@@ -88,7 +88,7 @@ C
   is "$output" hello
   is "$(inspected localhost/hello '.OCIv1.config.Entrypoint[0]')" /usr/bin/hello
   is "$(ls hello)" hello.sh # nothing was written beside the sources
-  BASE=docker.io/library/busybox MAKE='exit 3' example 3 bash/two-containers.sh hello localhost/none
+  BASE=docker.io/library/busybox COMMAND='exit 3' example 3 bash/two-containers.sh hello localhost/none
   buildah 125 inspect --type image localhost/none
 }
 
@@ -101,6 +101,7 @@ C
   example bash/self-build.sh "$T/tree" localhost/buildah
   is "$(sed -n 's/^outside: *//p' <<<"$output")" "$(sed -n 's/^inside: *//p' <<<"$output")"
   is "$(inspected localhost/buildah .FromImageID)" "$(sed -n 's/^inside: *//p' <<<"$output")"
+  example 1 bash/self-build.sh no-such-file
   # A file goes where the program belongs.
   printf '#!/bin/sh\nexit 3\n' >not-buildah
   example 3 bash/self-build.sh not-buildah localhost/other
