@@ -8,7 +8,6 @@ import (
 
 	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/containersconf"
-	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/store"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
@@ -38,6 +37,7 @@ type Engine struct {
 	runners        runners
 	fetching       sync.Mutex // of what states stand on
 	owner          owner      // of the containers that only the interpreter knows
+	ownsStore      bool       // Close closes the store
 }
 
 // Host is what the library may know about the process that called it.
@@ -78,22 +78,3 @@ func (e *Engine) info(format string, args ...any) {
 		e.Info(format, args...)
 	}
 }
-
-// Aliases of the words that travel through every verb, so that callers of this
-// package need not know where they are kept.
-type (
-	// Change is what one `config` call, or one Dockerfile instruction, asks for.
-	Change = imageconfig.Change
-	// Format is an image format: "oci" or "docker".
-	Format = imageconfig.Format
-	// History is one entry of an image's history.
-	History = imageconfig.History
-	// Platform is an operating system, an architecture and a variant.
-	Platform = imageconfig.Platform
-	// Registry says how to talk to registries.
-	Registry = transfer.Registry
-	// PushOptions say how an image is written to another place.
-	PushOptions = transfer.PushOptions
-	// PullPolicy says when to ask a registry for an image.
-	PullPolicy = transfer.PullPolicy
-)

@@ -49,14 +49,18 @@ func lockOwner(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Close gives up what the engine holds for this process. The containers that
-// only the process knows are then abandoned.
+// Close gives up what the engine holds for this process, and closes a store that
+// [NewEngine] has opened. The containers that only the process knows are then
+// abandoned.
 func (e *Engine) Close() error {
 	err := errors.Join(e.runners.close(), e.networks.close(), e.Images.Close())
-	if e.owner.lock == nil {
-		return err
+	if e.owner.lock != nil {
+		err = errors.Join(err, os.Remove(e.owner.lock.Name()), e.owner.lock.Close())
 	}
-	return errors.Join(err, os.Remove(e.owner.lock.Name()), e.owner.lock.Close())
+	if e.ownsStore {
+		err = e.Store.Explain(errors.Join(err, e.Store.Close()))
+	}
+	return err
 }
 
 // sweepAbandoned removes the containers and the layers of processes that have died.
