@@ -58,3 +58,26 @@ func (e *Engine) deliverList(ctx context.Context, entries []manifests.Entry, des
 	pushed, err := e.PushList(ctx, id, dest, o)
 	return pushed, errors.Join(err, e.Store.DeleteImage(id, true))
 }
+
+// Publish pushes images to the registries that names name, and tells what manifest is
+// there now.
+func (e *Engine) Publish(ctx context.Context, images, names []string, o PushOptions) (d Descriptor, err error) {
+	first := map[string]string{} // names by their repositories
+	for _, name := range names {
+		repository := name[:strings.LastIndexAny(name, ":@")]
+		before, known := first[repository]
+		if known && !o.Registry.Sign.IsZero() {
+			pushed, err := e.Images.PushAgain(ctx, before, name, o)
+			if err != nil {
+				return Descriptor{}, err
+			}
+			d, first[repository] = describe(pushed), name
+			continue
+		}
+		if d, err = e.Deliver(ctx, images, "docker://"+name, o); err != nil {
+			return Descriptor{}, err
+		}
+		first[repository] = name
+	}
+	return d, nil
+}

@@ -68,11 +68,7 @@ func (r *Result) deliver(ctx context.Context, e *builder.Engine, o Options) erro
 		var err error
 		switch {
 		case d.Registries:
-			for _, name := range r.Names {
-				if r.Manifest, err = e.Deliver(ctx, images, "docker://"+name, d.Push); err != nil {
-					return err
-				}
-			}
+			r.Manifest, err = e.Publish(ctx, images, r.Names, d.Push)
 		case d.archive():
 			err = r.archive(ctx, e, images, d, o.Source.Fetch.TempDir)
 		default:

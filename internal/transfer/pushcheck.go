@@ -16,6 +16,11 @@ func (c *Client) CheckPush(o PushOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if f := o.Compression.Format; f != "" {
+		if _, err := compressor(f); err != nil {
+			return err
+		}
+	}
 	if _, _, err := o.Encryption.config(); err != nil {
 		return err
 	}

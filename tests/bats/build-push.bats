@@ -30,7 +30,7 @@ digest_at() {
   printf 'FROM %s/web:1\n' "$REGISTRY" >"$T/context/Dockerfile"
   buildah build -q --push -o type=registry -t "$REGISTRY/same:1" "$T/context"
   is "sha256:$output" "$(cat "$T/id")"
-  is "$errors" ""
+  is "${errors:-}" ""
   digest_at same 1 | grep -q sha256:
 }
 
