@@ -102,6 +102,9 @@ func (c *Client) lookOnce(ctx context.Context, sys *types.SystemContext, ref typ
 	if sys, err = c.permit(sys, ref); err != nil {
 		return Look{}, err
 	}
+	if named := ref.DockerReference(); named != nil && hostFor(sys, named) == LocalHost {
+		r.Retries = 0
+	}
 	err = c.retry(ctx, r, func() error {
 		l, err = read(ctx, sys, ref)
 		return err

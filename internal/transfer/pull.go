@@ -160,6 +160,11 @@ func (j *pullJob) byName(ctx context.Context, name string) (Pulled, error) {
 	case byID || j.o.Policy == PullNever:
 		return Pulled{}, fmt.Errorf("it is not in the store: %w", store.ErrImageUnknown)
 	}
+	if local == nil {
+		if p, done, err := j.fromList(ctx, name); done {
+			return p, err
+		}
+	}
 	candidates, err := j.candidates(ctx, name, local)
 	if err != nil {
 		return Pulled{}, err

@@ -66,6 +66,10 @@ raw() { curl -fsS -H 'Accept: application/vnd.oci.image.index.v1+json' -H 'Accep
   image other s390x; buildah push -q other "docker://$REGISTRY/a:1"
   buildah manifest push -q far "docker://$REGISTRY/both:1"
   raw both 1 | jq -e '[.manifests[].platform.architecture] == ["amd64", "arm64"]'
+  # Whoever builds on the list gets the member from there.
+  buildah from --name c --arch arm64 far
+  buildah inspect --format '{{.OCIv1.Architecture}}' c; is "$output" arm64
+  buildah 125 from --arch riscv64 far; says "riscv64"; one_line_error
   # A list at a registry gives one member, or all.
   buildah manifest create one --arch arm64 "docker://$REGISTRY/both:1"
   buildah manifest create two --all "docker://$REGISTRY/both:1"
