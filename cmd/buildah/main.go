@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"go.podman.io/storage/pkg/reexec"
 
@@ -38,6 +39,11 @@ const heapGrowth = 200
 // the program itself, whose pages count, the process stays around 64 MiB.
 const heapLimit = 32 << 20
 
+// sameSignal is how long another signal counts as the same one: what is sent to all
+// processes of a terminal or of a job reaches the one in a user namespace twice,
+// since the one outside hands it on.
+const sameSignal = time.Second
+
 // run is main with deferred calls that are made.
 func run() int {
 	if os.Getenv("GOGC") == "" {
@@ -51,6 +57,7 @@ func run() int {
 	defer stop()
 	go func() {
 		<-ctx.Done()
+		time.Sleep(sameSignal)
 		stop()
 	}()
 	p := newProgram(os.Stdin, os.Stdout, os.Stderr)

@@ -72,7 +72,11 @@ func (p *program) enterSession(c *cli.Context, process userns.Process) error {
 	if notice != "" && slices.Contains([]string{"add", "build", "copy", "from", "pull", "run", "unshare"}, c.Command.Name) {
 		logrus.Warn(notice)
 	}
-	status, err := userns.Enter(c.Context, session, os.Args)
+	if c.Context.Err() != nil {
+		return context.Cause(c.Context)
+	}
+	// A signal goes on to it, and it is waited for until it has cleaned up.
+	status, err := userns.Enter(context.WithoutCancel(c.Context), session, os.Args)
 	if err == nil && status != 0 {
 		return statusError{status: status, cause: errSilent}
 	}
