@@ -5,16 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/projectatomic/buildah/builder"
-	"github.com/projectatomic/buildah/internal/imageconfig"
-	"github.com/projectatomic/buildah/internal/store"
-	"github.com/projectatomic/buildah/internal/transfer"
+	"github.com/projectatomic/buildah/internal/testenv"
 )
 
 // exampleEngine makes an engine on a store that goes away with the example. What
@@ -24,16 +22,15 @@ func exampleEngine() (e *builder.Engine, done func()) {
 	if err != nil {
 		panic(err)
 	}
-	s, err := store.Open(store.Options{GraphRoot: dir + "/root", RunRoot: dir + "/run", Driver: "vfs"})
+	e, err = builder.NewEngine(builder.EngineOptions{
+		Store: builder.StoreOptions{GraphRoot: dir + "/root", RunRoot: dir + "/run", Driver: "vfs"},
+		Host:  builder.Host{Version: "example", TempDir: dir, RuntimeDir: dir},
+	})
 	if err != nil {
 		panic(err)
 	}
-	e = &builder.Engine{
-		Store: s, Images: &transfer.Client{Store: s},
-		Host: builder.Host{Version: "example", TempDir: dir, RuntimeDir: dir, Stderr: io.Discard},
-	}
 	return e, func() {
-		_, _ = s.Raw().Shutdown(true)
+		_ = e.Close()
 		os.RemoveAll(dir)
 	}
 }
@@ -79,7 +76,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	change := builder.Change{Process: imageconfig.ProcessChange{Cmd: imageconfig.Set("/bin/busybox echo hello")}}
+	change := builder.Change{Process: builder.ProcessChange{Cmd: builder.Set("/bin/busybox echo hello")}}
 	if _, err := b.Configure(change); err != nil {
 		panic(err)
 	}
@@ -174,4 +171,62 @@ func ExampleBuilder_Commit() {
 	// Output:
 	// the same image: true
 	// manifest.json version
+}
+
+// exampleTB lets the registry of the tests serve an example, which has no testing.T.
+type exampleTB struct {
+	testing.TB
+	ends []func()
+}
+
+func (x *exampleTB) Helper()            {}
+func (x *exampleTB) Cleanup(end func()) { x.ends = append(x.ends, end) }
+
+// exampleRegistry serves a registry that speaks plain HTTP.
+func exampleRegistry() (host string, stop func()) {
+	x := &exampleTB{}
+	return testenv.NewRegistry(x).Host, func() {
+		for _, end := range x.ends {
+			end()
+		}
+	}
+}
+
+// Images of the store are listed, looked at, and sent to a registry.
+func ExampleEngine_Push() {
+	if unable("localhost/web:latest by me\npushed under its own digest: true") {
+		return
+	}
+	ctx := context.Background()
+	e, done := exampleEngine()
+	defer done()
+	b, err := builder.From(ctx, e, builder.Scratch, builder.FromOptions{})
+	if err != nil {
+		panic(err)
+	}
+	if _, err := b.Configure(builder.Change{Author: builder.Set("me")}); err != nil {
+		panic(err)
+	}
+	if _, err := b.Commit(ctx, "web", builder.CommitOptions{}); err != nil {
+		panic(err)
+	}
+	images, err := e.ListImages(ctx, builder.ListOptions{})
+	if err != nil {
+		panic(err)
+	}
+	seen, err := e.InspectImage(images[0].ID, builder.ImagePlatform{})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(images[0].Names[0], "by", seen.OCIv1.Author)
+	host, stop := exampleRegistry()
+	defer stop()
+	pushed, _, err := e.Push(ctx, "web", "docker://"+host+"/team/web:1", builder.PushOptions{Registry: builder.Registry{TLSVerify: builder.Off}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("pushed under its own digest:", pushed.ManifestDigest.Validate() == nil)
+	// Output:
+	// localhost/web:latest by me
+	// pushed under its own digest: true
 }
