@@ -130,3 +130,36 @@ own_context() { mkdir -p "$T/own"; printf 'FROM docker.io/library/busybox\nENV A
   buildah pull -q --remove-signatures --tls-verify=false --authfile "$T/auth.json" "$at"; forget
   buildah push -q --remove-signatures --tls-verify=false --authfile "$T/auth.json" docker.io/library/busybox "docker://$host/pushed"
 }
+
+@test "registries: lists of images, with every flag" {
+  locked
+  mkdir "$T/cache"
+  for flags in "--cert-dir $certs --creds user:secret" "--tls-verify=false --authfile $T/auth.json --retry 1 --retry-delay 10ms" \
+    "--insecure --authfile $T/auth.json --signature-policy $T/policy.json --blob-cache $T/cache"; do
+    # shellcheck disable=SC2086 # several words
+    buildah manifest create $flags --os linux "list" "docker://$at"
+    # shellcheck disable=SC2086
+    buildah manifest add $flags list "docker://$at"
+    # shellcheck disable=SC2086
+    buildah manifest push -q $flags list "docker://$host/list"
+    # shellcheck disable=SC2086
+    buildah manifest inspect $flags "docker://$host/list"
+    [ "$(jq '.manifests | length' <<<"$output")" -ge 1 ]
+    # shellcheck disable=SC2086
+    buildah inspect $flags --type image "docker://$at"
+    buildah manifest rm list
+  done
+  buildah 125 manifest inspect --cert-dir "$certs" --creds user:wrong --retry 0 "docker://$host/list"; one_line_error
+}
+
+@test "registries: source images, with every flag" {
+  locked
+  buildah source create "$T/source"; echo text >file
+  buildah source add "$T/source" file
+  buildah source push -q --cert-dir "$certs" --creds user:secret "$T/source" "$host/source"
+  buildah source pull -q --cert-dir "$certs" --creds user:secret "$host/source" "$T/back"
+  buildah source push -q --tls-verify=false --authfile "$T/auth.json" "$T/source" "$host/source"
+  buildah source pull -q --tls-verify=false --authfile "$T/auth.json" "$host/source" "$T/again"
+  [ -f "$T/back/index.json" ]; [ -f "$T/again/index.json" ]
+  buildah 125 source pull -q --cert-dir "$certs" --creds user:wrong "$host/source" "$T/none"; one_line_error
+}
