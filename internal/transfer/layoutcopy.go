@@ -105,7 +105,7 @@ func (c *Client) sendLayout(ctx context.Context, from Layout, image string, r Re
 		return err
 	})
 	if err != nil {
-		return p, c.atPlace(sys, dest, err)
+		return p, c.atDestination(sys, dest, err)
 	}
 	p.ManifestDigest, err = manifest.Digest(p.Manifest)
 	return p, err

@@ -132,7 +132,7 @@ func (j *pushJob) run(ctx context.Context) (p Pushed, err error) {
 		return loses(err)
 	})
 	if err != nil {
-		err = j.c.atPlace(j.opts.DestinationCtx, j.dest, err)
+		err = j.c.atDestination(j.opts.DestinationCtx, j.dest, err)
 		return Pushed{}, j.c.explain(ctx, j.opts.DestinationCtx, j.dest, err)
 	}
 	p.ManifestDigest, err = manifest.Digest(p.Manifest)

@@ -50,12 +50,16 @@ func (e *RegistryError) Unwrap() error { return e.err }
 // a name and is not in the store was mistyped: no registry is about to come up there.
 const LocalHost = "localhost"
 
-// atRegistry notes at which registry something has failed.
+// atRegistry notes at which registry something has failed to be read.
 func (c *Client) atRegistry(sys *types.SystemContext, named reference.Named, err error) error {
 	if err == nil || named == nil {
 		return err
 	}
-	e := &RegistryError{Host: hostFor(sys, named), Problem: problemOf(err), err: err}
+	return c.blame(sys, hostFor(sys, named), named, err)
+}
+
+func (c *Client) blame(sys *types.SystemContext, host string, named reference.Named, err error) error {
+	e := &RegistryError{Host: host, Problem: problemOf(err), err: err}
 	if e.Problem == Refused {
 		if who, err := c.stored(sys, named.Name()); err == nil {
 			e.User = who.Username
@@ -64,7 +68,8 @@ func (c *Client) atRegistry(sys *types.SystemContext, named reference.Named, err
 	return e
 }
 
-// hostFor is the registry that registries.conf puts in the place of a name's.
+// hostFor is the registry that registries.conf puts in the place of a name's, for
+// reading.
 func hostFor(sys *types.SystemContext, named reference.Named) string {
 	host := reference.Domain(named)
 	conf, err := sysregistriesv2.FindRegistry(sys, named.Name())
@@ -182,4 +187,14 @@ func (c *Client) atPlace(sys *types.SystemContext, place types.ImageReference, e
 		return err
 	}
 	return c.atRegistry(sys, place.DockerReference(), err)
+}
+
+// atDestination is the same for what has failed to be written, which is to where the
+// name says.
+func (c *Client) atDestination(sys *types.SystemContext, dest types.ImageReference, err error) error {
+	named := dest.DockerReference()
+	if err == nil || named == nil || dest.Transport().Name() != registryTransport {
+		return err
+	}
+	return c.blame(sys, reference.Domain(named), named, err)
 }
