@@ -127,7 +127,7 @@ const head = `# Which test uses which flag
 
 Made by ` + "`make coverage`" + ` from the command table of the program, the flags of the reference (cmd/buildah/testdata/spec-flags.txt)
 and what the tests carry out. A test stands for all those that use a flag; one that only wants it refused does not count.
-` + "`make lint`" + ` fails where a flag has no test.
+` + "`make coverage`" + ` fails where a flag has no test: that is a row with "none".
 `
 
 // Markdown writes the table. A row keeps the test that it has in old, the table
