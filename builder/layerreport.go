@@ -120,7 +120,7 @@ func (e *Engine) imageEntries(ctx context.Context, r *LayerReport, id string) ([
 	for i, l := range chain {
 		r.Layers = append(r.Layers, ReportedLayer{Layer: i + 1, ID: l.ID, Digest: l.DiffID})
 	}
-	if config, err := e.Store.Config(id); err == nil { // images of before 2016 have none
+	if config, err := e.Store.Config(id); err == nil {
 		r.instructions(config)
 	}
 	entries := make([][]layertree.Entry, len(chain))

@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"strings"
 
-	"go.podman.io/image/v5/manifest"
-
 	"github.com/projectatomic/buildah/internal/store"
 )
 
@@ -90,12 +88,7 @@ func readPlatform(config []byte) (Platform, error) {
 
 // whole tells whether everything that an image is made of is in the store.
 func (c *Client) whole(img store.Image) bool {
-	_, mediaType, _, err := c.Store.Manifest(img.ID)
-	if err != nil {
-		return false
-	}
-	old := mediaType == manifest.DockerV2Schema1MediaType || mediaType == manifest.DockerV2Schema1SignedMediaType
-	if _, err := c.Store.Config(img.ID); err != nil && !old { // the old manifests are their own configuration
+	if _, err := c.Store.Config(img.ID); err != nil {
 		return false
 	}
 	for id := img.TopLayer; id != ""; {

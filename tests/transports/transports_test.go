@@ -125,6 +125,8 @@ func why(command, transport string) string {
 	switch _, reads := readers[command]; {
 	case strings.HasPrefix(command, "build ") && command != "build --build-context" && reads:
 		return "unexpected container image transport"
+	case command == "inspect" && transport == "another store":
+		return "in another store"
 	case transport == "ostree:":
 		return "not supported any more"
 	}
@@ -136,6 +138,7 @@ func why(command, transport string) string {
 var readers = map[string]func(*testing.T, *place, string) []string{
 	"pull":                  func(*testing.T, *place, string) []string { return []string{"pull", "-q"} },
 	"from":                  func(*testing.T, *place, string) []string { return []string{"from", "-q"} },
+	"inspect":               func(*testing.T, *place, string) []string { return []string{"inspect", "--type", "image"} },
 	"copy --from":           copying("copy"),
 	"add --from":            copying("add"),
 	"build FROM":            building("FROM %s\n"),
@@ -206,7 +209,7 @@ func reading(t *testing.T, w *world, cells map[string]map[string]string) {
 					continue
 				}
 				args := words(t, p, ref)
-				if command == "pull" || command == "from" {
+				if command == "pull" || command == "from" || command == "inspect" {
 					args = append(args, ref)
 				}
 				if row[transport] == "no" {
@@ -234,6 +237,11 @@ func (w *world) holds(t *testing.T, p *place, c cell) {
 	switch {
 	case c.command == "pull" && !own && out != w.id:
 		t.Errorf("%s %s: got %q, wanted %q", c.command, c.transport, out, w.id)
+		return
+	case c.command == "inspect":
+		if !strings.Contains(out, `"OCIv1"`) {
+			t.Errorf("inspect %s: %s", c.transport, out)
+		}
 		return
 	case c.command == "pull":
 		root = p.run(t, "mount", p.run(t, "from", "-q", out))
