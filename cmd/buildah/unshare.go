@@ -72,7 +72,7 @@ func (p *program) enterSession(c *cli.Context, process userns.Process) error {
 	if notice != "" && slices.Contains([]string{"add", "build", "copy", "from", "pull", "run", "unshare"}, c.Command.Name) {
 		logrus.Warn(notice)
 	}
-	if c.Context.Err() != nil {
+	if c.Err() != nil {
 		return context.Cause(c.Context)
 	}
 	// A signal goes on to it, and it is waited for until it has cleaned up.
