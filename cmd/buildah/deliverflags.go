@@ -115,15 +115,9 @@ func (x *output) delivery(out io.Writer, push builder.PushOptions) (d imagebuild
 	if err := x.compression(&d.Push.Compression); err != nil {
 		return d, false, err
 	}
-	switches := map[string]bool{"push": false, "registry.insecure": false, "oci-mediatypes": true, "tar": true}
-	for key := range switches {
-		text, given := x.values[key]
-		if !given {
-			continue
-		}
-		if switches[key], err = strconv.ParseBool(text); err != nil {
-			return d, false, fmt.Errorf("%s=%q: true or false is expected", key, text)
-		}
+	switches, err := x.switches()
+	if err != nil {
+		return d, false, err
 	}
 	switch x.kind {
 	case "image", "registry":
@@ -151,6 +145,22 @@ func (x *output) delivery(out io.Writer, push builder.PushOptions) (d imagebuild
 		d.File = x.dest
 	}
 	return d, x.dest != "", nil // type=docker without dest is what a docker would load: the store does
+}
+
+// switches are the settings that are on or off.
+func (x *output) switches() (map[string]bool, error) {
+	all := map[string]bool{"push": false, "registry.insecure": false, "oci-mediatypes": true, "tar": true}
+	for key := range all {
+		text, given := x.values[key]
+		if !given {
+			continue
+		}
+		var err error
+		if all[key], err = strconv.ParseBool(text); err != nil {
+			return nil, fmt.Errorf("%s=%q: true or false is expected", key, text)
+		}
+	}
+	return all, nil
 }
 
 // format is that of the manifest, "" for the image's own.

@@ -39,7 +39,7 @@ func (f *listFlags) check(r *resultFlags, pushed bool, platforms []string) error
 	for _, file := range []struct{ what, name string }{
 		{"iidfile", r.iidFile}, {"iidfile-raw", r.iidFileRaw}, {"metadata-file", r.metadataFile},
 	} {
-		if file.name != "" && !(pushed && file.what == "metadata-file") { // which tells of the list that is pushed
+		if file.name != "" && (!pushed || file.what != "metadata-file") { // which tells of the list that is pushed
 			return usageError{
 				text: fmt.Sprintf("building multiple images, but %s %q can only be used to store one image ID", file.what, file.name),
 				hint: "the IDs are written to standard output, a line for each platform",

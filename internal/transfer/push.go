@@ -87,7 +87,7 @@ func (c *Client) push(ctx context.Context, image, dest string, o PushOptions) (P
 		return Pushed{}, err
 	}
 	j.o.keepManifest = !o.Registry.RemoveSignatures && c.hasSignatures(img.ID)
-	if j.src, err = c.StoreReference(img.ID, o.Registry.RemoveSignatures); err != nil {
+	if j.src, err = c.StoreReference(ctx, img.ID, o.Registry.RemoveSignatures); err != nil {
 		return Pushed{}, err
 	}
 	return j.run(ctx)

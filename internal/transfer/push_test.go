@@ -245,7 +245,7 @@ func TestStreamEqualsDiff(t *testing.T) {
 			want, err := io.ReadAll(diff)
 			must(t, err)
 			must(t, diff.Close())
-			ref, err := c.StoreReference(id, false)
+			ref, err := c.StoreReference(t.Context(), id, false)
 			must(t, err)
 			src, err := ref.NewImageSource(t.Context(), nil)
 			must(t, err)

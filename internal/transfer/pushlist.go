@@ -214,7 +214,7 @@ func (s *listSource) open(ctx context.Context, d digest.Digest) (m *listMember, 
 	if !known {
 		return nil, fmt.Errorf("the list does not say where it is")
 	}
-	ref, err := s.place(place)
+	ref, err := s.place(ctx, place)
 	if err != nil {
 		return nil, err
 	}
@@ -241,11 +241,11 @@ func (s *listSource) open(ctx context.Context, d digest.Digest) (m *listMember, 
 }
 
 // place parses where a member is. Images of our own store are streamed.
-func (s *listSource) place(text string) (types.ImageReference, error) {
+func (s *listSource) place(ctx context.Context, text string) (types.ImageReference, error) {
 	if s.ref.c.InStore(text) {
 		_, name, _ := strings.Cut(text, "]")
 		if _, id, ok := strings.Cut(name, "@"); ok && isID(id) {
-			return s.ref.c.StoreReference(id, s.ref.withoutSignatures)
+			return s.ref.c.StoreReference(ctx, id, s.ref.withoutSignatures)
 		}
 	}
 	return alltransports.ParseImageName(text)

@@ -77,7 +77,7 @@ func TestDockerArchiveWithSeveralImages(t *testing.T) {
 	must(t, err)
 	for _, name := range []string{"docker.io/library/one:1", "docker.io/library/two:2"} {
 		id := testenv.BaseImage(t, f.Store, "", testenv.Files{"f": name})
-		src, err := f.StoreReference(id, true)
+		src, err := f.StoreReference(t.Context(), id, true)
 		must(t, err)
 		named, err := reference.ParseNormalizedNamed(name)
 		must(t, err)

@@ -123,7 +123,7 @@ func tryGPG(fingerprint, passphrase string) error {
 	if err != nil {
 		return err
 	}
-	defer mechanism.Close()
+	defer func() { _ = mechanism.Close() }()
 	_, err = signature.SignDockerManifestWithOptions([]byte(`{"schemaVersion":2}`), "localhost/trial:latest", mechanism, fingerprint,
 		&signature.SignOptions{Passphrase: passphrase})
 	return err

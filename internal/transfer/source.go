@@ -21,7 +21,7 @@ import (
 // StoreReference is an image of the store as a source for the copier. Its layers
 // are streamed from where they lie; the library's own source writes each to a
 // temporary file first.
-func (c *Client) StoreReference(id string, withoutSignatures bool) (types.ImageReference, error) {
+func (c *Client) StoreReference(ctx context.Context, id string, withoutSignatures bool) (types.ImageReference, error) {
 	raw := c.Store.Raw()
 	img, err := raw.Image(id)
 	if err != nil {
@@ -31,7 +31,7 @@ func (c *Client) StoreReference(id string, withoutSignatures bool) (types.ImageR
 	if err != nil {
 		return nil, err
 	}
-	if count := signatureCount(img.Metadata); !withoutSignatures && count > 0 && count != countSimple(ref) {
+	if count := signatureCount(img.Metadata); !withoutSignatures && count > 0 && count != countSimple(ctx, ref) {
 		// Signatures for sigstore do not pass through a source that is not the library's.
 		return ref, nil
 	}
@@ -40,8 +40,7 @@ func (c *Client) StoreReference(id string, withoutSignatures bool) (types.ImageR
 
 // countSimple is how many signatures are of the kind that GPG makes: no others are given
 // out this way.
-func countSimple(ref types.ImageReference) int {
-	ctx := context.Background() // it only reads files of the store
+func countSimple(ctx context.Context, ref types.ImageReference) int {
 	src, err := ref.NewImageSource(ctx, nil)
 	if err != nil {
 		return 0
