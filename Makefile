@@ -17,7 +17,7 @@ SETUP     := tests/setup.sh
 # One set of flags for building and testing, so that both use one build cache.
 export GOFLAGS := -tags=$(TAGS) -trimpath
 
-.PHONY: all build demo check lint test bats soak corpus bench coverage install docs static clean
+.PHONY: all build demo check lint test bats soak corpus bench coverage install docs docs-terminal static clean
 
 all: build
 
@@ -46,7 +46,7 @@ lint:
 	@test -x $(LINTBIN) || { echo "lint: building golangci-lint (some minutes, once)"; GOFLAGS= $(GO) install $(LINT); }
 	GOFLAGS=-tags=$(TAGS) GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINTBIN) run
 	$(GO) test -count=1 -run 'TestManual|TestHelp' ./cmd/buildah
-	shellcheck -x -S warning tests/*.sh tests/corpus/*.sh tests/corpus/toolchains/* tests/bats/*.bash examples/bash/*.sh examples/openshift/build.sh .ci/run
+	shellcheck -x -S warning tests/*.sh tests/docs/*.sh tests/corpus/*.sh tests/corpus/toolchains/* tests/bats/*.bash examples/bash/*.sh examples/openshift/build.sh .ci/run
 
 # Below tests/ it is the program that works, so the race detector would only be slow.
 test: build
@@ -74,6 +74,10 @@ bench: build
 	@$(SETUP) bench
 	@tests/bench/bench.py $(BENCH)
 	$(GO) test -run '^$$' -bench 'Freeze|SmallFiles|LargeFile' ./internal/layers ./copier
+
+# What a build looks like on a terminal: docs/terminal.md.
+docs-terminal: build
+	BUILDAH_BINARY=$(CURDIR)/bin/buildah $(GO) test -count=1 -run TestPages/terminal ./tests/docs -update
 
 # Which test uses which flag: docs/coverage.md.
 coverage:
