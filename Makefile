@@ -90,8 +90,7 @@ docs:
 
 install: build docs
 	install -D -m 0755 bin/buildah $(DESTDIR)$(BINDIR)/buildah
-	install -d $(DESTDIR)$(MANDIR)/man1
-	install -m 0644 bin/man/*.1 $(DESTDIR)$(MANDIR)/man1/
+	for section in 1 5 7; do install -d $(DESTDIR)$(MANDIR)/man$$section && install -m 0644 bin/man/*.$$section $(DESTDIR)$(MANDIR)/man$$section/ || exit 1; done
 	install -d $(DESTDIR)$(COMPDIR)/bash-completion/completions $(DESTDIR)$(COMPDIR)/zsh/site-functions $(DESTDIR)$(COMPDIR)/fish/vendor_completions.d
 	bin/buildah completion bash > $(DESTDIR)$(COMPDIR)/bash-completion/completions/buildah
 	bin/buildah completion zsh > $(DESTDIR)$(COMPDIR)/zsh/site-functions/_buildah

@@ -26,7 +26,7 @@ func main() {
 }
 
 func makePages(source, target string) error {
-	pages, err := filepath.Glob(filepath.Join(source, "*.1.md"))
+	pages, err := filepath.Glob(filepath.Join(source, "*.[157].md"))
 	if err != nil {
 		return err
 	}
