@@ -2,7 +2,13 @@ package builder
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/projectatomic/buildah/internal/store"
 )
 
 // ContainerInfo is one container of the store as listings show it.
@@ -13,6 +19,8 @@ type ContainerInfo struct {
 	ImageID   string
 	ImageName string // Scratch without a base; "" when the image has no name or is gone
 	Mount     string // where it is mounted, "" when it is not
+
+	imageNames []string // all that the image has now
 }
 
 // ListContainers lists the working containers; with all, also those of other tools.
@@ -25,49 +33,60 @@ func (e *Engine) ListContainers(all bool) ([]ContainerInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []ContainerInfo
-	for _, c := range containers {
-		info := ContainerInfo{ID: c.ID, ImageID: c.ImageID, ImageName: names[c.ImageID]}
-		if c.ImageID == "" {
-			info.ImageName = Scratch
-		}
-		if len(c.Names) > 0 {
-			info.Name = c.Names[0]
-		}
-		b, err := e.open(c)
-		if err == nil {
-			info.Ours = true
-			if b.hasSteps() { // it stands on an image that its user has never heard of
-				info.ImageID, info.ImageName = b.record.FromImageID, names[b.record.FromImageID]
-				if info.ImageID == "" {
-					info.ImageName = Scratch
-				}
-			}
-			if !all {
-				info.Name = b.record.Container
-			}
-			if b.record.FromImage != "" && names[info.ImageID] != "" {
-				info.ImageName = b.record.FromImage
-			}
-		}
-		if info.Ours || all {
-			list = append(list, info)
-		}
+	list := make([]ContainerInfo, len(containers))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range containers {
+		g.Go(func() error {
+			list[i] = e.containerInfo(c, names, all)
+			return nil
+		})
 	}
-	return list, nil
+	_ = g.Wait() // nothing in there fails
+	return slices.DeleteFunc(list, func(info ContainerInfo) bool { return !info.Ours && !all }), nil
 }
 
-// imageNames gives the first name of each image.
-func (e *Engine) imageNames() (map[string]string, error) {
+func (e *Engine) containerInfo(c store.Container, names map[string][]string, all bool) ContainerInfo {
+	info := ContainerInfo{ID: c.ID, ImageID: c.ImageID}
+	if len(c.Names) > 0 {
+		info.Name = c.Names[0]
+	}
+	from := ""
+	var r recordHead
+	dir, err := e.Store.ContainerDir(c.ID)
+	if err == nil {
+		r, err = loadHead(dir)
+	}
+	if err == nil {
+		info.Ours, from = true, r.FromImage
+		if r.Steps != nil && r.Steps.Layers > 0 { // it stands on an image that its user has never heard of
+			info.ImageID = r.FromImageID
+		}
+		if !all {
+			info.Name = r.Container
+		}
+	}
+	info.imageNames = names[info.ImageID]
+	switch {
+	case info.ImageID == "":
+		info.ImageName = Scratch
+	case slices.Contains(info.imageNames, from):
+		info.ImageName = from // unless another image has that name by now
+	case len(info.imageNames) > 0:
+		info.ImageName = info.imageNames[0]
+	}
+	return info
+}
+
+// imageNames gives the names of each image.
+func (e *Engine) imageNames() (map[string][]string, error) {
 	images, err := e.Store.Images()
 	if err != nil {
 		return nil, fmt.Errorf("listing images: %w", err)
 	}
-	names := map[string]string{}
+	names := make(map[string][]string, len(images))
 	for _, img := range images {
-		if len(img.Names) > 0 {
-			names[img.ID] = img.Names[0]
-		}
+		names[img.ID] = img.Names
 	}
 	return names, nil
 }
@@ -105,18 +124,17 @@ func ContainerFilter(text string) (func(ContainerInfo) bool, error) {
 	}, nil
 }
 
-// isAncestor tests an image ID prefix, or the end of the image's name; with a
+// isAncestor tests an image ID prefix, or the end of a name of the image; with a
 // colon the tag must be the same.
 func isAncestor(c ContainerInfo, value string) bool {
 	if value != "" && strings.HasPrefix(c.ImageID, value) {
 		return true
 	}
-	name, tag := cutTag(c.ImageName)
 	wantName, wantTag := cutTag(value)
-	if wantTag != "" && wantTag != tag {
-		return false
-	}
-	return name == wantName || strings.HasSuffix(name, "/"+wantName)
+	return slices.ContainsFunc(append([]string{c.ImageName}, c.imageNames...), func(full string) bool {
+		name, tag := cutTag(full)
+		return (wantTag == "" || wantTag == tag) && (name == wantName || strings.HasSuffix(name, "/"+wantName))
+	})
 }
 
 // cutTag cuts the tag off an image name; the port of a registry is none.

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
 
@@ -191,11 +191,13 @@ func (e *Engine) labelPredicate(value string) imagePredicate {
 		if err != nil {
 			return false, nil //nolint:nilerr // an image without a configuration has no labels
 		}
-		img, err := imageconfig.Parse(config, "")
-		if err != nil {
+		var img struct { // the same place in both formats
+			Config struct{ Labels map[string]string } `json:"config"`
+		}
+		if err := json.Unmarshal(config, &img); err != nil {
 			return false, nil //nolint:nilerr // nor has one whose configuration cannot be read
 		}
-		for k, v := range img.OCI.Config.Labels {
+		for k, v := range img.Config.Labels {
 			if wild(wantKey, k) && (!hasValue || wild(wantValue, v)) {
 				return true, nil
 			}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/projectatomic/buildah/internal/imageconfig"
 	"github.com/projectatomic/buildah/internal/store"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
@@ -26,10 +25,12 @@ type ImageInfo struct {
 	Created      time.Time
 	Size         int64 // bytes of its layers and of its configuration; -1 when a layer is missing
 	ReadOnly     bool
-	// Children is the number of images that stand on this one.
+	// Children is the number of images that stand on this one. It is only counted for
+	// images without names, of which it tells whether they are needed, unless asked.
 	Children int
-	List     bool // a manifest list
-	Listed   bool // a member of a manifest list that has a name
+	Parent   string // ID of the nearest of these images that this one stands on, and that is listed; or ""
+	List     bool   // a manifest list
+	Listed   bool   // a member of a manifest list that has a name
 }
 
 // Dangling tells whether nothing refers to the image.
@@ -44,6 +45,7 @@ type ListOptions struct {
 	Image   string   // only this one
 	Filters []string // key=value or key!=value, all of them must hold
 	NoSize  bool     // Size stays 0: it costs a look at every layer
+	Kin     bool     // Children and Parent of images with names too, which costs a look at all configurations
 }
 
 // ListImages lists the images of the store, the newest first.
@@ -56,9 +58,19 @@ func (e *Engine) ListImages(_ context.Context, o ListOptions) ([]ImageInfo, erro
 	if err != nil {
 		return nil, err
 	}
-	all, err := e.imageInfos()
+	of := unnamed
+	if o.Kin {
+		of = anyImage
+	}
+	all, err := e.imageInfos(of)
 	if err != nil {
 		return nil, err
+	}
+	var sizes store.ImageSizes
+	if !o.NoSize {
+		if sizes, err = e.Store.ImageSizes(); err != nil {
+			return nil, err
+		}
 	}
 	var list []ImageInfo
 	for _, img := range all {
@@ -71,13 +83,34 @@ func (e *Engine) ListImages(_ context.Context, o ListOptions) ([]ImageInfo, erro
 		}
 		img.Names = only(img.Names)
 		if !o.NoSize {
-			if img.Size, err = e.Store.ImageSize(img.ID); err != nil {
+			if img.Size, err = sizes.Of(img.ID); err != nil {
 				img.Size = -1
 			}
 		}
 		list = append(list, img)
 	}
+	relink(list, all)
 	return list, nil
+}
+
+// relink makes the parent of each image of a list the nearest one that is in it too.
+func relink(list, all []ImageInfo) {
+	parents, kept := map[string]string{}, map[string]bool{}
+	for _, img := range all {
+		parents[img.ID] = img.Parent
+	}
+	for _, img := range list {
+		kept[img.ID] = true
+	}
+	for i := range list {
+		img := &list[i]
+		for range all { // at most: damaged images could go round in a ring
+			if img.Parent == "" || kept[img.Parent] {
+				break
+			}
+			img.Parent = parents[img.Parent]
+		}
+	}
 }
 
 // wantedImages makes one test of all that a listing asks for.
@@ -111,19 +144,15 @@ func (e *Engine) wantedImages(o ListOptions) (imagePredicate, error) {
 	}, nil
 }
 
-// imageInfos gives every complete image, the newest first, with what stands on what.
-func (e *Engine) imageInfos() ([]ImageInfo, error) {
+// imageInfos gives every complete image, the newest first. What stands on an image is
+// only found out for those that of chooses.
+func (e *Engine) imageInfos(of func(*ImageInfo) bool) ([]ImageInfo, error) {
 	infos, err := e.plainInfos()
 	if err != nil {
 		return nil, err
 	}
-	parents, err := e.Store.LayerParents()
-	if err != nil {
-		return nil, fmt.Errorf("listing layers: %w", err)
-	}
-	children := e.childCounts(infos, parents)
-	for i := range infos {
-		infos[i].Children = children[infos[i].ID]
+	if err := e.findKin(infos, of); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(infos, func(a, b ImageInfo) int {
 		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.ID, b.ID))
@@ -154,84 +183,6 @@ func infoOf(img store.Image) ImageInfo {
 		TopLayer: img.TopLayer, Created: img.Created, ReadOnly: img.ReadOnly,
 		List: img.IsList(),
 	}
-}
-
-// childCounts tells how many images stand on each image. An image stands on
-// another when its layers continue those of the other, or, with the same layers,
-// when its history continues the other's.
-func (e *Engine) childCounts(images []ImageInfo, parents map[string]string) map[string]int {
-	byLayer := map[string][]string{} // top layer -> image IDs
-	for _, img := range images {
-		if img.TopLayer != "" {
-			byLayer[img.TopLayer] = append(byLayer[img.TopLayer], img.ID)
-		}
-	}
-	k := kinship{engine: e, histories: map[string][]History{}, counts: map[string]int{}}
-	for _, img := range images {
-		// The nearest layer below that is the top of an image that this one continues.
-		for layer := parents[img.TopLayer]; layer != ""; layer = parents[layer] {
-			if k.count(img.ID, byLayer[layer], true) {
-				break
-			}
-		}
-	}
-	for _, ids := range byLayer {
-		for _, id := range ids {
-			k.count(id, ids, false)
-		}
-	}
-	return k.counts
-}
-
-// kinship finds out which images continue which, by their histories. A
-// configuration is only read when the layers leave it open.
-type kinship struct {
-	engine    *Engine
-	histories map[string][]History // by image ID
-	counts    map[string]int       // children by image ID
-}
-
-// count counts child for those candidates whose history it continues, and tells
-// whether there is one. Where a history is missing, the layers decide.
-func (k *kinship) count(child string, candidates []string, layers bool) bool {
-	found := false
-	for _, parent := range candidates {
-		if parent == child {
-			continue
-		}
-		long, short := k.history(child), k.history(parent)
-		missing := len(long) == 0 || len(short) == 0
-		if missing && layers || !missing && len(long) > len(short) && sameHistory(long[:len(short)], short) {
-			k.counts[parent]++
-			found = true
-		}
-	}
-	return found
-}
-
-// history is nil for a damaged image: it has no kin that could be found.
-func (k *kinship) history(id string) []History {
-	if known, ok := k.histories[id]; ok {
-		return known
-	}
-	var found []History
-	if config, err := k.engine.Store.Config(id); err == nil {
-		if parsed, err := imageconfig.Parse(config, ""); err == nil {
-			found = parsed.OCI.History
-		}
-	}
-	k.histories[id] = found
-	return found
-}
-
-// sameHistory compares what the steps say and when they were done.
-func sameHistory(a, b []History) bool {
-	return slices.EqualFunc(a, b, func(x, y History) bool {
-		if (x.Created == nil) != (y.Created == nil) || x.Created != nil && !x.Created.Equal(*y.Created) {
-			return false
-		}
-		return x.CreatedBy == y.CreatedBy && x.Comment == y.Comment && x.Author == y.Author && x.EmptyLayer == y.EmptyLayer
-	})
 }
 
 // Tag gives further names to an image or a manifest list; whoever had them loses them.

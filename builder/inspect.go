@@ -62,6 +62,9 @@ func (b *Builder) Inspect() Inspection {
 		CNIPluginPath: r.CNIPluginPath, CNIConfigDir: r.CNIConfigDir, IDMappingOptions: r.IDMappingOptions,
 		Devices: r.Devices, DeviceSpecs: r.DeviceSpecs, CDIConfigDir: r.CDIConfigDir,
 	}
+	if maps := &in.IDMappingOptions; maps.UIDMap == nil && maps.GIDMap == nil {
+		maps.UIDMap, maps.GIDMap = []IDMap{}, []IDMap{} // as scripts know them: [], not null
+	}
 	in.History = slices.Concat(b.image.OCI.History, r.PrependedEmptyLayers, r.AppendedEmptyLayers)
 	return in
 }

@@ -20,28 +20,51 @@ const (
 // loadRecord reads the record in dir. A missing file gives fs.ErrNotExist; a
 // broken one, or one of another type, gives [ErrBadRecord].
 func loadRecord(dir string) (Record, error) {
-	path := filepath.Join(dir, recordFile)
-	info, err := os.Lstat(path)
-	if err != nil {
-		return Record{}, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > recordLimit {
-		return Record{}, fmt.Errorf("%w: %q is not a regular file of at most %d bytes", ErrBadRecord, path, recordLimit)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Record{}, fmt.Errorf("reading the record: %w", err)
-	}
 	var r Record
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Record{}, fmt.Errorf("%w: %q: %w", ErrBadRecord, path, err)
-	}
-	if r.Type != recordType {
-		return Record{}, fmt.Errorf("%w: %q has type %q, not %q", ErrBadRecord, path, r.Type, recordType)
+	if err := decodeRecord(dir, &r, &r.Type); err != nil {
+		return Record{}, err
 	}
 	r.checkSeal()
 	r.normalize()
 	return r, nil
+}
+
+// recordHead is what listings show of a record. To decode no more makes them fast.
+type recordHead struct {
+	Type        string     `json:"type"`
+	FromImage   string     `json:"image"`
+	FromImageID string     `json:"image-id"`
+	Container   string     `json:"container-name"`
+	Steps       *StepChain `json:"step-cache"`
+}
+
+func loadHead(dir string) (recordHead, error) {
+	var h recordHead
+	err := decodeRecord(dir, &h, &h.Type)
+	return h, err
+}
+
+// decodeRecord reads the record in dir into to, whose type is kind then.
+func decodeRecord(dir string, to any, kind *string) error {
+	path := filepath.Join(dir, recordFile)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || info.Size() > recordLimit {
+		return fmt.Errorf("%w: %q is not a regular file of at most %d bytes", ErrBadRecord, path, recordLimit)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading the record: %w", err)
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		return fmt.Errorf("%w: %q: %w", ErrBadRecord, path, err)
+	}
+	if *kind != recordType {
+		return fmt.Errorf("%w: %q has type %q, not %q", ErrBadRecord, path, *kind, recordType)
+	}
+	return nil
 }
 
 // normalize fills what older writers leave out. It is not saved by itself.

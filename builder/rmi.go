@@ -84,7 +84,7 @@ type removal struct {
 
 // sweep removes all images, or the dangling ones that the build cache does not keep.
 func (r *removal) sweep(ctx context.Context, everything bool) error {
-	all, err := r.engine.imageInfos()
+	all, err := r.engine.imageInfos(unnamed)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (r *removal) users(id string) ([]store.Container, error) {
 
 // children is the number of images that stand on an image.
 func (r *removal) children(id string) (int, error) {
-	all, err := r.engine.imageInfos()
+	all, err := r.engine.imageInfos(func(i *ImageInfo) bool { return i.ID == id })
 	if err != nil {
 		return 0, err
 	}
@@ -230,7 +230,7 @@ func (r *removal) deleteRecord(img ImageInfo) (gone bool, err error) {
 
 // deleteOrphans removes those of the former ancestors that nothing stands on any more.
 func (r *removal) deleteOrphans(ctx context.Context, ancestors []string) error {
-	all, err := r.engine.imageInfos()
+	all, err := r.engine.imageInfos(unnamed)
 	if err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ func (e *Engine) ancestors(img ImageInfo) ([]string, error) {
 	for layer := img.TopLayer; layer != ""; layer = parents[layer] {
 		below[layer] = true
 	}
-	all, err := e.imageInfos()
+	all, err := e.imageInfos(unnamed)
 	if err != nil {
 		return nil, err
 	}

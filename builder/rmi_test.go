@@ -145,7 +145,7 @@ func TestRemoveSiblings(t *testing.T) {
 	st := try(v.Base(t.Context(), "base", BaseOptions{Pull: never()}))(t)
 	st.Image.SetUser("u")
 	child := try(v.CommitState(t.Context(), st, "child", CommitOptions{Pending: []History{{CreatedBy: "USER u"}}}))(t)
-	list := try(v.ListImages(t.Context(), ListOptions{Filters: []string{"reference=base"}}))(t)
+	list := try(v.ListImages(t.Context(), ListOptions{Kin: true, Filters: []string{"reference=base"}}))(t)
 	if len(list) != 1 || list[0].Children != 1 || list[0].TopLayer != child.State.TopLayer {
 		t.Errorf("the parent: %+v", list)
 	}

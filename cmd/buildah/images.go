@@ -16,6 +16,7 @@ type imagesOptions struct {
 	list                         builder.ListOptions
 	digests, history, asJSON     bool
 	noHeading, noTruncate, quiet bool
+	tree                         bool
 	format                       string
 }
 
@@ -37,6 +38,7 @@ func (p *program) imagesCommand() *cli.Command {
 			boolOption("no-trunc", &o.noTruncate, "write IDs in full"),
 			boolOption("noheading,n", &o.noHeading, "leave out the line of titles"),
 			boolOption("quiet,q", &o.quiet, "write only the IDs"),
+			boolOption("tree", &o.tree, "show which image stands on which, steps of others included"),
 		}),
 		Before: takes(0, 1),
 		Action: func(c *cli.Context) error {
@@ -46,6 +48,9 @@ func (p *program) imagesCommand() *cli.Command {
 				return usageError{text: "quiet and format are mutually exclusive"}
 			case o.list.All && o.list.Image != "":
 				return usageError{text: "all and an image name are mutually exclusive"}
+			}
+			if err := o.settleTree(); err != nil {
+				return err
 			}
 			o.list.NoSize = o.quiet
 			return p.withEngine(c, func(e *builder.Engine) error {
@@ -72,6 +77,8 @@ type imageRow struct {
 
 func (p *program) showImages(list []builder.ImageInfo, o imagesOptions) error {
 	switch {
+	case o.tree:
+		return p.showImageTree(list, o)
 	case o.asJSON:
 		return writeJSON(p.stdout, jsonImages(list, o.noTruncate))
 	case o.quiet:
@@ -144,7 +151,7 @@ func rowsOfImage(img builder.ImageInfo, o imagesOptions) []imageRow {
 		r := imageRow{
 			ID: shownID(img.ID, o.noTruncate), Digest: img.Digest.String(), Created: img.Created.Unix(),
 			CreatedAt: units.HumanDuration(time.Since(img.Created)) + " ago", CreatedAtRaw: img.Created,
-			Size: shownSize(img.Size), ReadOnly: img.ReadOnly, History: shownHistory(img.NamesHistory),
+			Size: shownSize(img.Size), ReadOnly: img.ReadOnly, History: shownHistory(img.NamesHistory, name),
 		}
 		r.Name, r.Tag = splitName(name)
 		rows = append(rows, r)
@@ -177,7 +184,12 @@ func shownSize(n int64) string {
 	return units.CustomSize("%.3g %s", float64(n), 1000.0, []string{"B", "KB", "MB", "GB", "TB"})
 }
 
-func shownHistory(names []string) string {
+// shownHistory is what an image was called before it got a name. The name it has comes first
+// in its history if it is the latest.
+func shownHistory(names []string, now string) string {
+	if len(names) > 0 && names[0] == now {
+		names = names[1:]
+	}
 	if len(names) == 0 {
 		return "<none>"
 	}

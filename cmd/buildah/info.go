@@ -103,8 +103,18 @@ func hostInfo(ctx context.Context, e *builder.Engine) (facts, error) {
 		"OCIRuntime": runtimeName, "arch": runtime.GOARCH, "cpus": runtime.NumCPU(), "hostname": name,
 		"kernel": unix.ByteSliceToString(u.Release[:]), "os": runtime.GOOS, "rootless": e.Host.Rootless, "variant": imageconfig.Host().Variant,
 	}
+	host["CgroupVersion"] = cgroupVersion()
 	host["uptime"], err = uptime()
 	return host, err
+}
+
+// cgroupVersion is v2 where there is one tree of control groups for everything.
+func cgroupVersion() string {
+	var fs unix.Statfs_t
+	if err := unix.Statfs("/sys/fs/cgroup", &fs); err == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC {
+		return "v2"
+	}
+	return "v1"
 }
 
 // keyedFile reads lines of a key, a separator and a value.

@@ -35,7 +35,7 @@ func (p *program) inspectCommand() *cli.Command {
 			textOption("format,f", "TEMPLATE", &o.format, "write a Go template instead of JSON"),
 			boolOption("json", &o.asJSON, "write JSON, with --tree and --files too"),
 			textOption("type,t", "TYPE", &o.kind, "what NAME is: container, image or manifest"),
-		}, o.layers.options(), o.platform.options(), o.registry.options()),
+		}, o.layers.options(), o.platform.options(), o.looking()),
 		Before: takes(1, 1),
 		Action: func(c *cli.Context) error {
 			if err := o.check(); err != nil {
@@ -44,6 +44,12 @@ func (p *program) inspectCommand() *cli.Command {
 			return p.withEngine(c, func(e *builder.Engine) error { return p.inspect(c, e, &o) })
 		},
 	}
+}
+
+// looking are the flags about registries that matter to who only looks: nothing is
+// used of an image, and no blob is kept.
+func (o *inspectOptions) looking() []*option {
+	return slices.DeleteFunc(o.registry.options(), func(f *option) bool { return f.name == "signature-policy" || f.name == "blob-cache" })
 }
 
 // check finds flags that contradict each other.
@@ -101,7 +107,7 @@ func (p *program) inspect(c *cli.Context, e *builder.Engine, o *inspectOptions) 
 
 // needless refuses flags that mean nothing for what is inspected.
 func (o *inspectOptions) needless(c *cli.Context, what string, further []*option) error {
-	for _, f := range slices.Concat(o.registry.options(), []*option{o.layers.fetchOption()}, further) {
+	for _, f := range slices.Concat(o.looking(), []*option{o.layers.fetchOption()}, further) {
 		if given(c, f.name) {
 			return usageError{text: fmt.Sprintf("--%s means nothing here: %s", f.name, what)}
 		}

@@ -150,15 +150,6 @@ func (s *Store) ImageBigData(id, key string) ([]byte, error) {
 	return data, nil
 }
 
-// ImageSize is the number of bytes in an image's layers and items.
-func (s *Store) ImageSize(id string) (int64, error) {
-	n, err := s.raw.ImageSize(id)
-	if err != nil {
-		return 0, fmt.Errorf("measuring image %q: %w", id, err)
-	}
-	return n, nil
-}
-
 // Manifest reads the manifest of an image, with its media type and its digest.
 func (s *Store) Manifest(id string) ([]byte, string, digest.Digest, error) {
 	data, err := s.ImageBigData(id, manifestKey)

@@ -101,6 +101,7 @@ away() {
   CONTAINERS_REGISTRIES_CONF=$T/blocked.conf buildah 125 inspect "docker://$REGISTRY/box"; says blocked; one_line_error
   BUILD_REGISTRY_SOURCES='{"blockedRegistries":["'"$REGISTRY"'"]}' buildah 125 inspect "docker://$REGISTRY/box"; says blocked
   buildah inspect --tls-verify=false --retry 1 --retry-delay 1ms "docker://$REGISTRY/box"
+  buildah inspect --insecure "docker://$REGISTRY/box"
   buildah pull -q "docker://$REGISTRY/box"
   buildah 125 inspect --tls-verify=false "$REGISTRY/box"; says "is in the store"; one_line_error
 }

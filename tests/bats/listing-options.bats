@@ -53,6 +53,18 @@ load helpers
   done
 }
 
+@test "containers: the image has the name that it was asked for by, while it has it" {
+  base busybox
+  buildah tag docker.io/library/busybox localhost/mine
+  buildah from --name c localhost/mine
+  buildah containers --format '{{.ImageName}}'; is "$output" localhost/mine:latest
+  buildah containers -n --filter ancestor=busybox; says c
+  buildah config --label a=b c
+  buildah commit -q c localhost/mine # the name is another image's now
+  buildah containers --format '{{.ImageName}}'; is "$output" docker.io/library/busybox:latest
+  buildah containers -n --filter ancestor=mine; is "$output" ""
+}
+
 @test "rmi: --force, --prune, --all" {
   from_base
   buildah commit -q "$ctr"; untagged=$output

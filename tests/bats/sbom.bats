@@ -154,6 +154,23 @@ ENV A=1'
   is "$(ls "$T/tmp")" ""
 }
 
+@test "sbom: commit, with commands of one's own and every way of merging" {
+  scanner
+  from_base
+  buildah run "$ctr" touch /mark-image-2
+  local format strategy key
+  while read -r format strategy key; do
+    rm -f list
+    buildah commit -q --pull=never --sbom-scanner-image localhost/scanner --sbom-scanner-command "/syft scan -q dir:{ROOTFS} --output $format={OUTPUT}" \
+      --sbom-scanner-command "/syft scan -q dir:{ROOTFS} --output $format={OUTPUT}" --sbom-merge-strategy "$strategy" --sbom-output list "$ctr"
+    is "$(jq -s "[.[].$key[].name] | length" list)" "$([ "$strategy" = cat ] && echo 2 || echo 1)"
+  done <<'WAYS'
+cyclonedx-json merge-cyclonedx-by-component-name-and-version components
+spdx-json merge-spdx-by-package-name-and-versioninfo packages
+cyclonedx-json cat components
+WAYS
+}
+
 @test "sbom: the same image every time with a fixed time" {
   scanner; marks
   local flags
