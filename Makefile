@@ -45,7 +45,7 @@ lint:
 	@$(SETUP) build
 	@test -x $(LINTBIN) || { echo "lint: building golangci-lint (some minutes, once)"; GOFLAGS= $(GO) install $(LINT); }
 	GOFLAGS=-tags=$(TAGS) GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINTBIN) run
-	$(GO) test -count=1 -run 'TestManual|TestHelp' ./cmd/buildah
+	COVERAGE=check $(GO) test -count=1 -run 'TestManual|TestHelp|TestCoverage' ./cmd/buildah
 	shellcheck -x -S warning tests/*.sh tests/docs/*.sh tests/corpus/*.sh tests/corpus/toolchains/* tests/bats/*.bash examples/bash/*.sh examples/openshift/build.sh .ci/run
 
 # Below tests/ it is the program that works, so the race detector would only be slow.

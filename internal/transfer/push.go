@@ -298,8 +298,12 @@ func (o *PushOptions) check() error {
 		}
 	}
 	mediaType, err := manifestType(o.Format)
-	if err == nil && level == compress.Zstd && mediaType != "" && mediaType != imgspec.MediaTypeImageManifest {
+	switch {
+	case err != nil || mediaType == "" || mediaType == imgspec.MediaTypeImageManifest:
+	case level == compress.Zstd:
 		err = fmt.Errorf("images in the format %q have no layers in %s: use --format oci", o.Format, o.Compression.Format)
+	case len(o.Encryption.Keys) > 0:
+		err = fmt.Errorf("images in the format %q cannot be encrypted: use --format oci", o.Format)
 	}
 	return err
 }

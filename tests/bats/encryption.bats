@@ -131,6 +131,48 @@ LIST
   says "images of the store are not encrypted"
 }
 
+@test "encryption: commit, build and lists; add and copy read what they wrote" {
+  start_registry
+  two_layers
+  buildah from localhost/app
+  local ctr=$output words
+  buildah commit -q --encryption-key "jwe:$T/our.pub" "$ctr" "oci:$T/all"
+  is "$(kinds_of "$T/all" | tr ' ' '\n' | sort -u)" encrypted
+  buildah commit -q --encrypt-layer 0 --encryption-key "jwe:$T/our.pub" "$ctr" "oci:$T/base"
+  is "$(kinds_of "$T/base" | cut -d' ' -f1,2)" "encrypted open"
+  buildah build -q --push --encrypt-layer -1 --encryption-key "jwe:$T/our.pub" -t "$REGISTRY/built:1" "$T/context"
+  is "$(curl -fs -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$REGISTRY/v2/built/manifests/1" | jq -r '.layers[].mediaType' | grep -c encrypted)" 1
+  buildah manifest create list localhost/app
+  buildah manifest push -q --encryption-key "jwe:$T/our.pub" list "docker://$REGISTRY/list:1"
+  buildah manifest push -q --encrypt-layer 1 --encryption-key "jwe:$T/our.pub" list "docker://$REGISTRY/list:2"
+  buildah 125 manifest push --encrypt-layer 2 --encryption-key "jwe:$T/our.pub" list "docker://$REGISTRY/list:3"
+  says "2 layers exist"
+  one_line_error
+  buildah 125 manifest push --format v2s2 --encryption-key "jwe:$T/our.pub" list "docker://$REGISTRY/list:3"
+  says "use --format oci"
+  one_line_error
+  is "$(curl -s "http://$REGISTRY/v2/list/tags/list" | jq -c '.tags | sort')" '["1","2"]'
+  buildah manifest rm list
+  buildah rm -a
+  buildah rmi -a -f
+  buildah from scratch
+  ctr=$output
+  for name in built:1 list:1 list:2; do
+    for words in add copy; do
+      buildah 125 "$words" --from "$REGISTRY/$name" "$ctr" /file "/$words"
+      says "the image is encrypted"
+      one_line_error
+    done
+    buildah copy -q --decryption-key "$T/our.pem" --from "$REGISTRY/$name" "$ctr" /file /copied
+    buildah add -q --decryption-key "$T/our.pem" --from "$REGISTRY/$name" "$ctr" /file /added
+    buildah mount "$ctr"
+    is "$(cat "$output/copied" "$output/added" | xargs)" "secret secret"
+    rm "$output/copied" "$output/added"
+    buildah umount "$ctr"
+    buildah rmi -a -f
+  done
+}
+
 @test "encryption: build --push, and skopeo's there and back" {
   start_registry
   two_layers

@@ -102,11 +102,15 @@ Existing credentials are valid. Already logged in to $REGISTRY"
   REGISTRY_AUTH_FILE=$T/new/auth.json buildah login --get-login "$REGISTRY"; is "$output" user
   REGISTRY_AUTH_FILE=$T/env.json buildah login --tls-verify=false -u user -p secret "$REGISTRY"; [ -s "$T/env.json" ]
   REGISTRY_AUTH_FILE=$T/env.json buildah logout "$REGISTRY"
+  buildah login --get-login --authfile "$T/new/auth.json" "$REGISTRY"; is "$output" user
+  buildah logout --authfile "$T/new/auth.json" "$REGISTRY"; is "$(auth_of "$T/new/auth.json" "$REGISTRY")" ""
   mkdir "$T/docker"; echo '{"HttpHeaders":{"X":"y"},"auths":{}}' >"$T/docker/config.json"
   buildah login --tls-verify=false --compat-auth-file "$T/docker/config.json" -u user -p secret "$REGISTRY"
   is "$(auth_of "$T/docker/config.json" "$REGISTRY")" user:secret
   is "$(jq -c .HttpHeaders "$T/docker/config.json")" '{"X":"y"}'
   DOCKER_CONFIG=$T/docker buildah login --get-login "$REGISTRY"; is "$output" user
+  cp "$T/docker/config.json" "$T/copy.json"
+  buildah logout --compat-auth-file "$T/copy.json" "$REGISTRY"; is "$(jq -c . "$T/copy.json")" '{"HttpHeaders":{"X":"y"},"auths":{}}'
   DOCKER_CONFIG=$T/docker buildah logout --all; is "$output" "Removed login credentials for all registries"
   is "$(jq -c . "$T/docker/config.json")" '{"HttpHeaders":{"X":"y"},"auths":{}}'
   buildah 125 login --compat-auth-file "$T/c" --authfile "$T/a" -u user -p secret "$REGISTRY"; says "only one of --authfile and --compat-auth-file"

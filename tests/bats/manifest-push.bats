@@ -113,6 +113,15 @@ raw() { curl -fsS -H 'Accept: application/vnd.oci.image.index.v1+json' -H 'Accep
   [ ! -e "$T/x/manifest.json" ]
 }
 
+@test "manifest push: layers as they are in the store" {
+  setup_list
+  buildah manifest push -q --disable-compression list "oci:$T/open"
+  buildah manifest push -q list "oci:$T/packed"
+  local layer="application/vnd.oci.image.layer.v1.tar"
+  is "$(cd "$T/open/blobs/sha256" && jq -r '.layers[]?.mediaType' -- $(grep -l layers -- *) | sort -u)" "$layer"
+  is "$(cd "$T/packed/blobs/sha256" && jq -r '.layers[]?.mediaType' -- $(grep -l layers -- *) | sort -u)" "$layer+gzip"
+}
+
 @test "manifest push: compression, and members in another one beside" {
   start_registry; setup_list
   buildah manifest push -q --add-compression zstd list "docker://$REGISTRY/app:both"

@@ -172,6 +172,19 @@ digest() {
   is "$output" "here $a application/vnd.oci.image.manifest.v1+json"
 }
 
+@test "manifest annotate: the platform of a member, in both formats" {
+  image a amd64; image b arm64
+  buildah manifest create oci a b
+  buildah manifest annotate --os windows --os-version 10 --os-features win32k,other oci a
+  buildah manifest inspect oci
+  is "$(jq -c '.manifests[0].platform | [.os, .["os.version"], .["os.features"]]' <<<"$output")" '["windows","10",["win32k","other"]]'
+  is "$(jq -r '.manifests[1].platform.os' <<<"$output")" linux
+  buildah manifest create docker a
+  buildah manifest annotate --features sse4,aes docker a
+  buildah manifest push -q docker "dir:$T/docker"
+  is "$(jq -c '[.mediaType, .manifests[0].platform.features]' "$T/docker/manifest.json")" '["application/vnd.docker.distribution.manifest.list.v2+json",["sse4","aes"]]'
+}
+
 @test "manifest annotate: refusals, which change nothing" {
   image a amd64; image b arm64; image other amd64 another
   buildah manifest create list a b

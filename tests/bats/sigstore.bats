@@ -78,6 +78,30 @@ sigstore_key() {
   one_line_error
 }
 
+@test "sigstore: whatever writes to a registry signs, with a key or with parameters" {
+  start_registry
+  sigstore_key
+  lookaside "use-sigstore-attachments: true"
+  from_base
+  local ctr=$ctr
+  echo 1 >"$T/context/file"
+  printf 'FROM docker.io/library/busybox\nCOPY file /\n' >"$T/context/Dockerfile"
+  printf 'privateKeyFile: %s\nprivateKeyPassphraseFile: %s\n' "$T/cosign.key" "$T/pass" >"$T/params.yaml"
+  buildah manifest create list docker.io/library/busybox
+  buildah push -q --sign-by-sigstore "$T/params.yaml" docker.io/library/busybox "docker://$REGISTRY/pushed:1"
+  buildah commit -q --sign-by-sigstore "$T/params.yaml" "$ctr" "docker://$REGISTRY/committed:1"
+  buildah build -q --push --sign-by-sigstore-private-key "$T/cosign.key" --sign-passphrase-file "$T/pass" -t "$REGISTRY/built:1" "$T/context"
+  buildah manifest push -q --sign-by-sigstore "$T/params.yaml" list "docker://$REGISTRY/list:1"
+  buildah manifest push -q --sign-by-sigstore-private-key "$T/cosign.key" --sign-passphrase-file "$T/pass" list "docker://$REGISTRY/list:2"
+  buildah rm -a
+  buildah rmi -a -f
+  for name in pushed:1 committed:1 built:1 list:1 list:2; do
+    buildah pull -q --signature-policy "$T/strict.json" "$REGISTRY/$name"
+  done
+  # The list is signed, too, beside its member.
+  is "$(curl -s "http://$REGISTRY/v2/list/tags/list" | jq '[.tags[] | select(endswith(".sig"))] | length')" 2
+}
+
 @test "sigstore: keys and parameters that are no good" {
   start_registry
   sigstore_key

@@ -75,6 +75,7 @@ func TestBats(t *testing.T) {
 		{"helpers of tests", "@test other {\n  f() { buildah run a; }\n}", "f() { buildah run b; }; f", "run b"},
 		{"replaced", "", `for k in ipc cgroup; do flag=--${k/cgroup/cgroupns}; buildah run "$flag" ${none:-x} ${flag%c}; done`, "run --ipc x ?/run --cgroupns x ?"},
 		{"array", "", `local flags=(--a "b c"); flags+=(--d); buildah build "${flags[@]}"`, "build --a b c --d"},
+		{"array of a helper", `key() { sign=(--key k); local own=(--own); }`, `key; buildah push "${sign[@]}" "${own[@]}"`, "push --key k ?"},
 		{"variable", "", `flags="--a --b"; buildah build $flags "$unknown"`, "build --a --b ?"},
 		{"substitution", "", `id=$(buildah images -q)`, "images -q"},
 		{"the binary", "", `timeout 3 "$BUILDAH_BINARY" --root "$T/root" build --a . >"$T/out" 2>&1 3>&- &`, "build --a ."},

@@ -14,6 +14,7 @@ type scope struct {
 	args   []string
 	values map[string][]string // of variables; several are the turns of a loop
 	lists  map[string][]string // of arrays
+	local  map[string]bool     // what a function keeps to itself
 }
 
 // call is the scope of a function that is called from s.
@@ -26,6 +27,17 @@ func (s *scope) set(name string, values ...string) {
 		s.values = map[string][]string{}
 	}
 	s.values[name] = values
+}
+
+// keep notes what is declared with `local`.
+func (s *scope) keep(declared []string) {
+	if s.local == nil {
+		s.local = map[string]bool{}
+	}
+	for _, word := range declared {
+		name, _, _ := strings.Cut(word, "=")
+		s.local[name] = true
+	}
 }
 
 // setList sets an array.

@@ -132,8 +132,11 @@ func (w *walker) command(raw, documents []string, b block, outer *scope) {
 		argv = argv[1:]
 	}
 	if len(argv) > 0 && (!names || len(sets) == 0 || !allNames(argv)) {
-		w.carryOut(argv, documents, b)
+		w.carryOut(argv, documents, b, outer)
 		return
+	}
+	if raw[0] == "local" {
+		b.keep(raw[1:])
 	}
 	for _, set := range sets {
 		set()
@@ -169,12 +172,18 @@ func allNames(words []string) bool {
 	return true
 }
 
-// carryOut follows a function, or notes a command line of the program.
-func (w *walker) carryOut(argv, documents []string, b block) {
+// carryOut follows a function, or notes a command line of the program. Arrays that a
+// function sets, and that are not its own, are set in outer.
+func (w *walker) carryOut(argv, documents []string, b block, outer *scope) {
 	inner := block{depth: b.depth + 1, refused: b.refused}
 	if body, ok := w.functions[argv[0]]; ok {
 		inner.scope = b.call(argv[1:])
 		w.walk(body, inner)
+		for name, words := range inner.lists {
+			if !inner.local[name] {
+				outer.setList(name, words)
+			}
+		}
 		w.scripts(body, argv[1:], inner)
 		return
 	}
