@@ -31,7 +31,8 @@ start() {
     ctr=$(buildah from --pull=never localhost/edited)
     buildah run "$ctr" -- stat -c %u:%g /srv
     mkdir -p site bin; echo page @VERSION@ >site/index.html.in
-    printf "#!/bin/bash\nbuildah \"\$@\"\n" >bin/buildah; chmod 755 bin/buildah
+    # the function itself, not its name: a program that is called buildah would call itself
+    { echo "#!/bin/bash"; declare -f buildah; echo "buildah \"\$@\""; } >bin/buildah; chmod 755 bin/buildah
     VERSION=2 PATH=$PWD/bin:$PATH buildah unshare -- "$examples/python/build.py" site >id
     buildah run "$(buildah from --pull=never localhost/python-site)" -- cat /www/index.html'
   is "$output" $'12:34\npage 2'
