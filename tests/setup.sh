@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=(gcc libc6-dev make git pkg-config libgpgme-dev libseccomp-dev)
 test=("${build[@]}" bats busybox-static runc docker-registry skopeo podman buildah curl jq shellcheck
-  openssl gnupg debootstrap cpp zstd xz-utils bzip2 uidmap python3 attr libcap2-bin acl time util-linux iproute2 iptables netavark aardvark-dns passt slirp4netns)
+  ansible openssl gnupg debootstrap cpp zstd xz-utils bzip2 uidmap python3 attr libcap2-bin acl time util-linux iproute2 iptables netavark aardvark-dns passt slirp4netns)
 bench=("${build[@]}" busybox-static runc docker-registry buildah python3 strace e2fsprogs)
 demo=("${build[@]}" busybox-static runc docker-registry skopeo podman curl debootstrap)
 
