@@ -31,7 +31,7 @@ func (p *program) buildCommand() *cli.Command {
 			"Dockerfile is the file Containerfile or Dockerfile in it.",
 		Category:  imageGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
-		Flags: asFlags(f.source.options(), f.lint.options(), f.result.options(), f.deliver.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
+		Flags: asFlags(f.source.options(), f.lint.options(), dockerFlags(&f.lint), f.result.options(), f.deliver.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(), f.progress.options(),
 			f.script.options(),
 			f.caching.options(p), f.reuse.options(), f.sharing.options(), f.failure.options(), f.allow.options(), f.running.options(), f.times.options(), f.pull.options(), f.platform.options(), f.lists.options(), f.push.layerOptions(),

@@ -36,7 +36,7 @@ func (f *sbomFlags) options() []*option {
 
 // settle gives the scanner, the zero value when none was asked for.
 func (f *sbomFlags) settle() (sbom.Scanner, error) {
-	if !f.asked {
+	if !f.asked || f.preset == "false" { // as scripts for docker say it
 		return sbom.Scanner{}, nil
 	}
 	scanner, err := f.scanner.Complete(f.preset)
