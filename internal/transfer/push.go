@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -126,11 +124,14 @@ func (c *Client) newPush(ctx context.Context, dest types.ImageReference, o PushO
 
 // run copies until it succeeds, or there is no use in trying again.
 func (j *pushJob) run(ctx context.Context) (p Pushed, err error) {
-	defer removeHalf(j.dest, &err)()
-	err = j.c.retry(ctx, j.o.Registry, func() error {
+	finish, err := j.stage(ctx)
+	if err != nil {
+		return Pushed{}, err
+	}
+	err = finish(j.c.retry(ctx, j.o.Registry, func() error {
 		p.Manifest, err = j.copy(ctx)
 		return loses(err)
-	})
+	}))
 	if err != nil {
 		err = j.c.atDestination(j.opts.DestinationCtx, j.dest, err)
 		return Pushed{}, j.c.explain(ctx, j.opts.DestinationCtx, j.dest, err)
@@ -344,19 +345,4 @@ func manifestType(format string) (string, error) {
 		return manifest.DockerV2Schema1SignedMediaType, nil
 	}
 	return "", fmt.Errorf("unknown format %q: use oci, docker, v2s2 or v2s1", format)
-}
-
-// removeHalf gives a function that removes the archive file which a failed push
-// has begun, if there was none before.
-func removeHalf(ref types.ImageReference, err *error) func() {
-	if name := ref.Transport().Name(); name != archiveTransport && name != "oci-archive" {
-		return func() {}
-	}
-	file, _, _ := strings.Cut(ref.StringWithinTransport(), ":")
-	_, before := os.Lstat(file)
-	return func() {
-		if *err != nil && errors.Is(before, fs.ErrNotExist) {
-			os.Remove(file)
-		}
-	}
 }

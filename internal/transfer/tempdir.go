@@ -14,7 +14,7 @@ import (
 
 const (
 	tempRecords    = "buildah-temp"      // in the graph root: a locked file for each directory in use
-	tempPrefix     = "buildah-transfer-" // of the directories, in TMPDIR
+	tempPrefix     = "buildah-transfer-" // of the directories, in TMPDIR or beside what is written
 	defaultTempDir = "/var/tmp"
 )
 
@@ -22,6 +22,15 @@ const (
 // remembers it for as long as it exists, so that a later command can remove what a
 // killed one has left, wherever that was.
 func (c *Client) tempDir(ctx context.Context) (dir string, remove func(), err error) {
+	root := c.System.TempDir
+	if root == "" {
+		root = defaultTempDir
+	}
+	return c.tempDirIn(ctx, root)
+}
+
+// tempDirIn makes it in a directory that the caller chooses.
+func (c *Client) tempDirIn(ctx context.Context, root string) (dir string, remove func(), err error) {
 	c.SweepTemp()
 	records := filepath.Join(c.Store.GraphRoot(), tempRecords)
 	if err := os.MkdirAll(records, 0o700); err != nil {
@@ -41,7 +50,7 @@ func (c *Client) tempDir(ctx context.Context) (dir string, remove func(), err er
 			f.Close()
 			continue
 		}
-		dir, err := c.makeTemp(f)
+		dir, err := makeTemp(f, root)
 		if err != nil {
 			os.Remove(record.Name())
 			f.Close()
@@ -56,11 +65,7 @@ func (c *Client) tempDir(ctx context.Context) (dir string, remove func(), err er
 }
 
 // makeTemp makes the directory that belongs to a record, which knows of it first.
-func (c *Client) makeTemp(record *os.File) (string, error) {
-	root := c.System.TempDir
-	if root == "" {
-		root = defaultTempDir
-	}
+func makeTemp(record *os.File, root string) (string, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return "", fmt.Errorf("making a temporary directory: %w", err)
