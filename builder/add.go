@@ -52,6 +52,7 @@ type Source struct {
 	Base       BaseOptions  // how an image in From is fetched
 	Root       *copier.Root // an opened place, used instead of all the others
 	KeepOwner  bool         // owners are kept; always so with From
+	Never      string       // for [AddOptions.SourceDigest]: a directory that no source may hold; adding takes that of the store
 }
 
 // Selection says which files are taken.
@@ -289,6 +290,10 @@ func (a *adding) local(ctx context.Context, sources []string) error {
 	o := a.copyOptions()
 	o.Sums, o.Each = a.o.Sums, a.o.Each
 	result, err := copier.Copy(ctx, copier.Target{Root: a.root, Path: a.target(), Workdir: a.workdir()}, src, sources, o)
+	var store *copier.ForbiddenError
+	if errors.As(err, &store) {
+		return fmt.Errorf("%q is the store that the copy goes into, it would be copied into itself: leave it out with .containerignore or --exclude, or have it elsewhere with --root", o.Never)
+	}
 	if err != nil {
 		return err
 	}

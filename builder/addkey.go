@@ -106,7 +106,7 @@ func (w *additive) keyLocal(ctx context.Context, k buildcache.Key) (buildcache.K
 
 func (w *additive) keyIn(ctx context.Context, k buildcache.Key, root *copier.Root, sources []string) (buildcache.Key, error) {
 	o := w.o
-	o.Source.Root = root
+	o.Source.Root, o.Source.Never = root, w.engine.Store.GraphRoot()
 	var sums copier.Sums
 	if w.sums != nil {
 		sums = w.sums

@@ -124,7 +124,7 @@ func (o AddOptions) SourceDigest(ctx context.Context, sources []string, sums cop
 		return "", nil
 	}
 	options := o.copyOptions()
-	options.Each = o.Each
+	options.Each, options.Never = o.Each, o.Source.Never
 	result, err := copier.Digest(ctx, o.Source.Root, local, options, sums)
 	return result.Sources, err
 }
@@ -132,6 +132,7 @@ func (o AddOptions) SourceDigest(ctx context.Context, sources []string, sums cop
 // copyOptions are the options of an add in the words of the copier.
 func (a *adding) copyOptions() copier.CopyOptions {
 	o := a.o.copyOptions()
+	o.Never = a.engine.Store.GraphRoot()
 	o.Chown, o.Chmod = a.owner, a.mode
 	o.Note = func(text string) { a.engine.warn("%s", text) }
 	return o

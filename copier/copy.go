@@ -36,6 +36,7 @@ type CopyOptions struct {
 	Sums           Sums         // learns contents; nil learns nothing
 	Each           func(File)   // hears of the files that the digest is of, in its order; nil hears nothing
 	Note           func(string) // hears of what was left out, such as sockets; nil hears nothing
+	Never          string       // a directory of the host that no source may hold: it grows with what is copied; "" is none
 }
 
 // Result tells what was copied.
@@ -53,6 +54,13 @@ type Result struct {
 
 // ErrEscapes says that a source lies above its root.
 var ErrEscapes = errors.New("possible escaping context directory error")
+
+// ForbiddenError is a source that holds the directory of [CopyOptions.Never].
+type ForbiddenError struct{ Name string } // in the source root
+
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("%q may not be copied", e.Name)
+}
 
 // NothingError says that sources gave nothing to copy. It is a fs.ErrNotExist.
 type NothingError struct {

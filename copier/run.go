@@ -28,6 +28,7 @@ type run struct {
 
 	links map[inode]firstLink
 	into  inode               // the destination directory, not to be copied into itself
+	never inode               // see CopyOptions
 	late  []lateDir           // directories whose metadata is due at the end
 	known map[string]struct{} // parents that were made or found
 }
@@ -72,7 +73,26 @@ func newRun(to Target, src *Root, o CopyOptions) *run {
 	if !o.NoDigest {
 		r.entries = make(chan *entry, window)
 	}
+	var st unix.Stat_t
+	if o.Never != "" && unix.Stat(o.Never, &st) == nil {
+		r.never = inodeOf(&st)
+	}
 	return r
+}
+
+// enter refuses a directory that is not to be copied.
+func (r *run) enter(dir int, name string) error {
+	if r.never == (inode{}) {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(dir, &st); err != nil {
+		return err
+	}
+	if inodeOf(&st) == r.never {
+		return &ForbiddenError{Name: name}
+	}
+	return nil
 }
 
 // all copies the items and waits for everything to be in place.

@@ -177,6 +177,9 @@ func (s *scanner) look(fd int, e *entry) error {
 
 // tree looks at what is in a directory.
 func (s *scanner) tree(ctx context.Context, d *scanDir, number int) error {
+	if err := s.enter(d.src, d.from); err != nil {
+		return err
+	}
 	names, err := readNames(d.src)
 	if err != nil {
 		return fmt.Errorf("reading the directory %q: %w", d.from, err)

@@ -12,6 +12,9 @@ import (
 
 // tree copies what is in a source directory. It owns no use of the node.
 func (r *run) tree(ctx context.Context, d *dirNode, number int) error {
+	if err := r.enter(d.src, d.from); err != nil {
+		return err
+	}
 	names, err := readNames(d.src)
 	if err != nil {
 		return fmt.Errorf("reading the directory %q: %w", d.from, err)
