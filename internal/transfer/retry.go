@@ -103,10 +103,12 @@ func passing(status int) bool {
 	return false
 }
 
-// transientCode judges the codes of the distribution specification.
+// transientCode judges the codes of the distribution specification. An invalid digest is
+// what docker-registry answers to one of several that put the same manifest at the same
+// time, or to what was damaged on its way: ours are computed from what we send.
 func transientCode(code errcode.ErrorCode) bool {
 	switch code {
-	case errcode.ErrorCodeUnavailable, errcode.ErrorCodeTooManyRequests, v2.ErrorCodeBlobUploadUnknown:
+	case errcode.ErrorCodeUnavailable, errcode.ErrorCodeTooManyRequests, v2.ErrorCodeBlobUploadUnknown, v2.ErrorCodeDigestInvalid:
 		return true
 	}
 	return code != errcode.ErrorCodeUnknown && passing(code.Descriptor().HTTPStatusCode)

@@ -42,6 +42,7 @@ func TestTransient(t *testing.T) {
 		"unauthorized":       {errcode.Error{Code: errcode.ErrorCodeUnauthorized}, false},
 		"denied":             {errcode.Error{Code: errcode.ErrorCodeDenied}, false},
 		"unknown manifest":   {errcode.Error{Code: v2.ErrorCodeManifestUnknown}, false},
+		"put by several":     {errcode.Error{Code: v2.ErrorCodeDigestInvalid}, true},
 		"unknown name":       {errcode.Error{Code: v2.ErrorCodeNameUnknown}, false},
 		"wrong digest":       {errors.New("digest mismatch"), false},
 		"wrong password":     {docker.ErrUnauthorizedForCredentials{Err: io.EOF}, false},
