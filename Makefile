@@ -45,6 +45,7 @@ lint:
 	@$(SETUP) build
 	@test -x $(LINTBIN) || { echo "lint: building golangci-lint (some minutes, once)"; GOFLAGS= $(GO) install $(LINT); }
 	GOFLAGS=-tags=$(TAGS) GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINTBIN) run
+	cd tests/kubernetes && GOFLAGS= GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINTBIN) run --config ../../.golangci.yml
 	COVERAGE=check $(GO) test -count=1 -run 'TestManual|TestHelp|TestCoverage' ./cmd/buildah
 	shellcheck -x -S warning tests/*.sh tests/docs/*.sh tests/corpus/*.sh tests/corpus/toolchains/* tests/bats/*.bash examples/bash/*.sh examples/openshift/build.sh .ci/run
 
@@ -52,6 +53,7 @@ lint:
 test: build
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /tests/)
 	BUILDAH_BINARY=$(CURDIR)/bin/buildah $(GO) test -timeout 20m ./tests/...
+	cd tests/kubernetes && GOFLAGS=-trimpath $(GO) test -timeout 20m ./...
 
 bats: build
 	@$(SETUP) test
