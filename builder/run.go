@@ -14,6 +14,7 @@ import (
 	"github.com/projectatomic/buildah/internal/buildcache"
 	"github.com/projectatomic/buildah/internal/runner"
 	"github.com/projectatomic/buildah/internal/secrets"
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // RunOptions adjusts [Builder.Run]. Each zero value means what the record says,
@@ -203,5 +204,5 @@ func ParseIsolation(word string) (Isolation, error) {
 	case "rootless":
 		return IsolationOCIRootless, nil
 	}
-	return IsolationDefault, fmt.Errorf("unrecognized isolation type %q: oci, chroot and rootless are", word)
+	return IsolationDefault, fmt.Errorf("unrecognized isolation type %q%s: it is oci, chroot or rootless", word, suggest.Instead(word, "oci", "chroot", "rootless"))
 }

@@ -1,7 +1,6 @@
 package imagebuildah
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/projectatomic/buildah/internal/suggest"
@@ -11,8 +10,5 @@ import (
 // those that are known is close.
 func didYouMean(word string, known []string) string {
 	slices.Sort(known) // some come from maps, and the same mistake gets the same answer
-	if near := suggest.Nearest(word, known); near != "" {
-		return fmt.Sprintf(" (did you mean %q?)", near)
-	}
-	return ""
+	return suggest.Instead(word, known...)
 }

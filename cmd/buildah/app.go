@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,34 +25,34 @@ func newProgram(stdin *os.File, stdout, stderr io.Writer) *program {
 	return &program{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv}
 }
 
-// commands is the whole table, in the order of help.
+// commands is the whole table, in the order of help: as one comes to need them.
 func (p *program) commands() []*cli.Command {
 	return []*cli.Command{
-		p.addCommand(),
 		p.buildCommand(),
-		p.commitCommand(),
-		p.configCommand(),
-		p.containersCommand(),
-		p.copyCommand(),
 		p.fromCommand(),
-		p.imagesCommand(),
-		p.infoCommand(),
-		p.inspectCommand(),
-		p.loginCommand(),
-		p.logoutCommand(),
-		p.manifestCommand(),
-		p.mountCommand(),
-		p.pruneCommand(),
-		p.pullCommand(),
-		p.pushCommand(),
-		p.renameCommand(),
-		p.rmCommand(),
-		p.rmiCommand(),
 		p.runCommand(),
-		p.sourceCommand(),
-		p.tagCommand(),
+		p.copyCommand(),
+		p.addCommand(),
+		p.configCommand(),
+		p.commitCommand(),
+		p.mountCommand(),
 		p.umountCommand(),
 		p.unshareCommand(),
+		p.containersCommand(),
+		p.renameCommand(),
+		p.rmCommand(),
+		p.imagesCommand(),
+		p.inspectCommand(),
+		p.tagCommand(),
+		p.manifestCommand(),
+		p.sourceCommand(),
+		p.rmiCommand(),
+		p.pruneCommand(),
+		p.loginCommand(),
+		p.pullCommand(),
+		p.pushCommand(),
+		p.logoutCommand(),
+		p.infoCommand(),
 		p.versionCommand(),
 		p.completionCommand(),
 		p.dumpBoltCommand(),
@@ -60,13 +61,19 @@ func (p *program) commands() []*cli.Command {
 	}
 }
 
-// The groups of the root help.
+// The groups of the root help, by what people do.
 const (
+	buildGroup     = "Dockerfile Commands"
+	containerGroup = "Script Commands"
 	imageGroup     = "Image Commands"
-	containerGroup = "Container Commands"
 	registryGroup  = "Registry Commands"
 	systemGroup    = "System Commands"
 )
+
+// commandGroups is their order.
+func commandGroups() []string {
+	return []string{buildGroup, containerGroup, imageGroup, registryGroup, systemGroup}
+}
 
 // app is what the flag library sees. Help, usage errors and exit statuses are
 // ours, so everything that the library would do about them is turned off.
@@ -103,8 +110,15 @@ func quietUsage(commands []*cli.Command) {
 func (p *program) run(ctx context.Context, words []string) int {
 	logrus.SetOutput(p.stderr)
 	logrus.SetFormatter(&logrus.TextFormatter{DisableColors: true})
-	err := p.dispatch(ctx, words)
+	app := p.app()
+	inv, err := readArgv(app, words)
+	if err == nil {
+		err = p.dispatch(ctx, app, inv)
+	}
 	status, hints := advice(err)
+	if h := looseHint(inv.loose, err); h != "" {
+		hints = append(hints, h)
+	}
 	if err != nil && !silent(err) {
 		fmt.Fprintf(p.stderr, "Error: %s\n", oneLine(err))
 		for _, h := range hints {
@@ -114,17 +128,17 @@ func (p *program) run(ctx context.Context, words []string) int {
 	return status
 }
 
-func (p *program) dispatch(ctx context.Context, words []string) error {
-	app := p.app()
-	inv, err := readArgv(app, words)
+func (p *program) dispatch(ctx context.Context, app *cli.App, inv invocation) error {
 	switch {
-	case err != nil:
-		return err
 	case inv.version:
 		_, err := fmt.Fprintln(p.stdout, versionLine())
 		return err
 	case inv.help, inv.command() == nil, inv.command().Subcommands != nil:
-		return writeHelp(p.stdout, app, inv.commands)
+		if inv.unknown != "" {
+			fmt.Fprintln(p.stderr, cmp.Or(nearCommand(inv.command().Subcommands, commandPath(inv.commands), inv.unknown),
+				fmt.Sprintf("%s has no command %q", commandPath(inv.commands), inv.unknown)))
+		}
+		return p.writeHelp(app, inv.commands)
 	}
 	return app.RunContext(ctx, append([]string{"buildah"}, inv.argv()...))
 }
@@ -198,7 +212,7 @@ func (p *program) helpCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return writeHelp(p.stdout, app, inv.commands)
+			return p.writeHelp(app, inv.commands)
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +26,8 @@ type invocation struct {
 	globals  []string       // --name=value
 	flags    []string       // --name=value
 	args     []string
+	loose    []loose
+	unknown  string // is no command of the group
 	help     bool
 	version  bool
 }
@@ -99,10 +102,10 @@ func readArgv(root *cli.App, words []string) (invocation, error) {
 		c := findCommand(commands, word)
 		if c == nil {
 			if len(s.inv.commands) > 0 { // a group shows what it has
-				s.inv.help = true
+				s.inv.help, s.inv.unknown = true, word
 				return s.inv, nil
 			}
-			return s.inv, unknownCommand(commands, word)
+			return s.inv, unknownCommand(commands, word, s.words)
 		}
 		s.inv.commands = append(s.inv.commands, c)
 		commands = c.Subcommands
@@ -169,6 +172,7 @@ func (s *argvScanner) long(word string) error {
 		value = "true"
 	case o.bare != "":
 		value = o.bare
+		s.alone("--" + name)
 	case len(s.words) == 0:
 		return usageError{text: "flag needs an argument: --" + name}
 	default:
@@ -195,7 +199,7 @@ func (s *argvScanner) cluster(word string) error {
 			letters = tail
 			continue
 		case o == nil:
-			return usageError{text: fmt.Sprintf("unknown shorthand flag: %q in %s", letter, word), hint: s.helpHint()}
+			return usageError{text: fmt.Sprintf("unknown shorthand flag: %q in %s", letter, word), hint: cmp.Or(s.foreign(letter), s.helpHint())}
 		}
 		if value, ok := strings.CutPrefix(tail, "="); ok {
 			s.emit(o, global, value)
@@ -210,6 +214,7 @@ func (s *argvScanner) cluster(word string) error {
 			s.emit(o, global, tail)
 		case o.bare != "":
 			s.emit(o, global, o.bare)
+			s.alone("-" + letter)
 		case len(s.words) == 0:
 			return usageError{text: fmt.Sprintf("flag needs an argument: %q in %s", letter, word)}
 		default:
@@ -253,11 +258,26 @@ func (s *argvScanner) unknownFlag(name string) error {
 	if c := s.inv.command(); c != nil {
 		known = append(optionNames(c.Flags), known...)
 	}
-	hint := s.helpHint()
+	hint := cmp.Or(s.foreign(name), s.helpHint())
 	if near := suggest.Nearest(name, known); near != "" {
 		hint = "did you mean `--" + near + "`?"
 	}
 	return usageError{text: "unknown flag: --" + name, hint: hint}
+}
+
+// alone notes that a flag stood alone that can have a value.
+func (s *argvScanner) alone(flag string) {
+	if len(s.words) > 0 && !isFlagWord(s.words[0]) {
+		s.inv.loose = append(s.inv.loose, loose{flag, s.words[0]})
+	}
+}
+
+// foreign is what there is to say of a flag that docker or podman has in this command.
+func (s *argvScanner) foreign(name string) string {
+	if c := s.inv.command(); c != nil {
+		return foreignFlag(c.Name, name)
+	}
+	return ""
 }
 
 func (s *argvScanner) helpHint() string {
@@ -291,18 +311,4 @@ func optionNames(flags []cli.Flag) []string {
 		}
 	}
 	return names
-}
-
-func unknownCommand(commands []*cli.Command, word string) error {
-	var names []string
-	for _, c := range commands {
-		if !c.Hidden {
-			names = append(names, c.Names()...)
-		}
-	}
-	hint := "`buildah help` lists the commands"
-	if near := suggest.Nearest(word, names); near != "" {
-		hint = "did you mean `buildah " + near + "`?"
-	}
-	return usageError{text: fmt.Sprintf("unknown command %q for %q", word, "buildah"), hint: hint}
 }

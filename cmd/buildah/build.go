@@ -29,7 +29,7 @@ func (p *program) buildCommand() *cli.Command {
 		Description: "Carries out a Dockerfile and writes the ID of the image. CONTEXT is the directory that COPY and ADD\n" +
 			"take files from, an archive, a git repository or a URL; without it, the current directory. The\n" +
 			"Dockerfile is the file Containerfile or Dockerfile in it.",
-		Category:  imageGroup,
+		Category:  buildGroup,
 		UsageText: "buildah build -t web .\nbuildah build -f Dockerfile.test --build-arg VERSION=2 --target test .\nbuildah build --timestamp 0 -t oci-archive:web.tar:web https://example.com/web.git",
 		Flags: asFlags(f.source.options(), f.lint.options(), dockerFlags(&f.lint), f.result.options(), f.deliver.options(), f.result.accepted(), f.args.options(), f.overrides.options(), metadataFlags(&f.metadata),
 			f.contexts.options(), f.stages.options(), f.policy.options(), f.sbom.options(), f.usage.options(), f.progress.options(),

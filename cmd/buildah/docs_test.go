@@ -165,7 +165,7 @@ func TestHelpIsTheSameBothWays(t *testing.T) {
 		}
 	}
 	root := runProgram(t)
-	for _, group := range []string{imageGroup, containerGroup, registryGroup, systemGroup} {
+	for _, group := range commandGroups() {
 		if !strings.Contains(root, "\n"+group+":\n") {
 			t.Errorf("the help has no group %q:\n%s", group, root)
 		}

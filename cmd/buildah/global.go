@@ -6,6 +6,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
+
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // globals are the flags of the program, valid for every command.
@@ -73,7 +75,7 @@ func (p *program) begin(*cli.Context) error {
 	}
 	l, err := logrus.ParseLevel(level)
 	if err != nil {
-		return usageError{text: fmt.Sprintf("unknown log level %q", level), hint: "levels: trace, debug, info, warn, error, fatal, panic"}
+		return usageError{text: fmt.Sprintf("unknown log level %q%s", level, suggest.Instead(level, "trace", "debug", "info", "warn", "error", "fatal", "panic")), hint: "levels: trace, debug, info, warn, error, fatal, panic"}
 	}
 	logrus.SetLevel(l)
 	return p.startProfile()

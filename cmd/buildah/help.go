@@ -4,36 +4,65 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 )
 
+// helpPage is a text of help in the making.
+type helpPage struct {
+	strings.Builder
+	width int // of the terminal; 0 leaves lines as long as they are
+}
+
 // writeHelp writes the help of a command, or that of the program when no command is named.
-func writeHelp(w io.Writer, app *cli.App, path []*cli.Command) error {
-	var b strings.Builder
+func (p *program) writeHelp(app *cli.App, path []*cli.Command) error {
+	b := &helpPage{width: terminalWidth(p.stdout)}
 	if len(path) == 0 {
-		rootHelp(&b, app)
+		b.root(app)
 	} else {
-		commandHelp(&b, path)
+		b.command(path)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(p.stdout, b.String())
 	return err
 }
 
-func rootHelp(b *strings.Builder, app *cli.App) {
-	fmt.Fprintf(b, "buildah: %s, from a shell script or from a Dockerfile\n\n", app.Usage)
-	b.WriteString("Usage:\n  buildah [flags] COMMAND\n")
-	for _, group := range []string{imageGroup, containerGroup, registryGroup, systemGroup} {
-		writeCommands(b, group, app.Commands)
+// terminalWidth is how many letters fit into a line, 0 where no terminal shows them.
+func terminalWidth(out io.Writer) int {
+	f, ok := out.(*os.File)
+	if !ok {
+		return 0
 	}
-	writeOptions(b, "Flags", app.Flags, "  -h, --help", "show this help", "  -v, --version", "show the version")
-	b.WriteString("\nFlags of the program may also follow the command. `buildah COMMAND --help` says more.\n")
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
-// writeCommands lists the commands of one group, nothing when it is empty.
-func writeCommands(b *strings.Builder, group string, commands []*cli.Command) {
+const threeLines = `  ctr=$(buildah from debian:12)
+  buildah run "$ctr" -- apt-get -qq update
+  buildah commit --rm "$ctr" my-debian
+`
+
+func (b *helpPage) root(app *cli.App) {
+	b.WriteString("Usage:\n  buildah [flags] COMMAND\n\n")
+	fmt.Fprintf(b, "Buildah: %s, from a shell script or from a Dockerfile.\n", app.Usage)
+	b.WriteString("\nBy script:\n" + threeLines + "\nBy Dockerfile:\n  buildah build -t my-image .\n")
+	for _, group := range commandGroups() {
+		b.commands(group, app.Commands)
+	}
+	b.options([]flagGroup{{"Flags", byName(app.Flags)}}, "  -h, --help", "show this help", "  -v, --version", "show the version")
+	b.WriteString("\nFlags of the program may also follow the command.\n" +
+		"`buildah help COMMAND` says more of a command, with examples; buildah-tutorial(7) begins at the beginning.\n")
+}
+
+// commands lists the commands of one group, nothing when it is empty.
+func (b *helpPage) commands(group string, commands []*cli.Command) {
 	var rows [][2]string
 	for _, c := range commands {
 		if !c.Hidden && c.Category == group {
@@ -42,11 +71,11 @@ func writeCommands(b *strings.Builder, group string, commands []*cli.Command) {
 	}
 	if len(rows) > 0 {
 		fmt.Fprintf(b, "\n%s:\n", cmp.Or(group, "Commands"))
-		writeRows(b, rows)
+		b.rows(rows)
 	}
 }
 
-func commandHelp(b *strings.Builder, path []*cli.Command) {
+func (b *helpPage) command(path []*cli.Command) {
 	c, full := path[len(path)-1], commandPath(path)
 	fmt.Fprintf(b, "%s\n", sentence(c.Usage))
 	if c.Description != "" {
@@ -62,8 +91,8 @@ func commandHelp(b *strings.Builder, path []*cli.Command) {
 			b.WriteString("  " + strings.TrimSpace(line) + "\n")
 		}
 	}
-	writeCommands(b, "", c.Subcommands)
-	writeOptions(b, "Flags", c.Flags, "  -h, --help", "show this help")
+	b.commands("", c.Subcommands)
+	b.options(byTheme(byName(c.Flags)), "  -h, --help", "show this help")
 }
 
 func commandPath(path []*cli.Command) string {
@@ -89,19 +118,27 @@ func usageLine(c *cli.Command, path string) string {
 	return line
 }
 
-// writeOptions lists the visible flags and the extra rows (name, text, name, text, ...).
-func writeOptions(b *strings.Builder, title string, flags []cli.Flag, extra ...string) {
-	var rows [][2]string
+// byName sorts the visible flags.
+func byName(flags []cli.Flag) []*option {
 	options := visible(flags)
 	slices.SortFunc(options, func(a, b *option) int { return strings.Compare(a.name, b.name) })
-	for _, o := range options {
-		rows = append(rows, [2]string{optionColumn(o), optionText(o)})
+	return options
+}
+
+// options lists groups of flags; the extra rows (name, text, name, text, ...) end the
+// last group.
+func (b *helpPage) options(groups []flagGroup, extra ...string) {
+	for i, g := range groups {
+		var rows [][2]string
+		for _, o := range g.options {
+			rows = append(rows, [2]string{optionColumn(o), optionText(o)})
+		}
+		for j := 0; i == len(groups)-1 && j+1 < len(extra); j += 2 {
+			rows = append(rows, [2]string{extra[j], extra[j+1]})
+		}
+		fmt.Fprintf(b, "\n%s:\n", g.title)
+		b.rows(rows)
 	}
-	for i := 0; i+1 < len(extra); i += 2 {
-		rows = append(rows, [2]string{extra[i], extra[i+1]})
-	}
-	fmt.Fprintf(b, "\n%s:\n", title)
-	writeRows(b, rows)
 }
 
 func optionColumn(o *option) string {
@@ -126,19 +163,47 @@ func optionText(o *option) string {
 	return fmt.Sprintf("%s (default: %s)", o.usage, o.preset)
 }
 
-// writeRows aligns the second column, except after a first column that is much
-// longer than the others.
-func writeRows(b *strings.Builder, rows [][2]string) {
-	const widest = 36
+// rows aligns the second column, except after a first column that is much longer
+// than the others, and wraps it at the edge of the terminal.
+func (b *helpPage) rows(rows [][2]string) {
+	const widest, gap = 36, 3
 	width := 0
 	for _, r := range rows {
 		if len(r[0]) <= widest {
 			width = max(width, len(r[0]))
 		}
 	}
+	indent := strings.Repeat(" ", width+gap)
 	for _, r := range rows {
-		fmt.Fprintf(b, "%-*s   %s\n", width, r[0], r[1])
+		taken := max(width, len(r[0])) + gap
+		lines := wrap(r[1], b.width-taken, b.width-len(indent))
+		fmt.Fprintf(b, "%-*s   %s\n", width, r[0], strings.Join(lines, "\n"+indent))
 	}
+}
+
+// narrowest is below what a column is not wrapped: it would be one of single words.
+const narrowest = 24
+
+// wrap breaks a text between words, at first after so many letters and later after
+// rest. Where too few fit it is left whole.
+func wrap(text string, first, rest int) []string {
+	if rest < narrowest {
+		return []string{text}
+	}
+	var lines []string
+	line, room := "", first
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= room:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line, room = word, rest
+		}
+	}
+	return append(lines, line)
 }
 
 // sentence is a one-line usage with a capital.

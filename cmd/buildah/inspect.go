@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/projectatomic/buildah/builder"
+	"github.com/projectatomic/buildah/internal/suggest"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
 
@@ -26,7 +27,7 @@ func (p *program) inspectCommand() *cli.Command {
 		Name:      "inspect",
 		Usage:     "show what is known about a working container or an image",
 		ArgsUsage: "CONTAINER|IMAGE",
-		Category:  containerGroup,
+		Category:  imageGroup,
 		Description: "Writes JSON. Unless --type says what NAME is, containers are looked through first, then images,\n" +
 			"then manifest lists. With a transport, such as docker://, it is an image that is not in the store.",
 		UsageText: "buildah inspect web\nbuildah inspect --format '{{.OCIv1.Config.Env}}' web\nbuildah inspect docker://registry.example.com/base:1\n" +
@@ -56,7 +57,7 @@ func (o *inspectOptions) looking() []*option {
 func (o *inspectOptions) check() error {
 	switch {
 	case o.kind != "container" && o.kind != "image" && o.kind != "manifest":
-		return usageError{text: fmt.Sprintf("the only recognized types are container, image and manifest, not %q", o.kind)}
+		return usageError{text: fmt.Sprintf("the only recognized types are container, image and manifest, not %q%s", o.kind, suggest.Instead(o.kind, "container", "image", "manifest"))}
 	case o.asJSON && o.format != "":
 		return usageError{text: "json and format are mutually exclusive"}
 	case o.layers.asked() && o.kind == "manifest":

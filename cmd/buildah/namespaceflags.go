@@ -8,6 +8,7 @@ import (
 
 	"github.com/projectatomic/buildah/builder"
 	"github.com/projectatomic/buildah/internal/network"
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // namespaceFlags choose the namespaces of commands that are run.
@@ -42,7 +43,7 @@ func (f *namespaceFlags) set(name, mode string) error {
 			_, err = os.Stat(n.Path)
 		}
 		if err != nil {
-			return fmt.Errorf("looking for the %s namespace: %w", name, err)
+			return fmt.Errorf("looking for the %s namespace%s: %w", name, suggest.Instead(mode, "private", "host", "container"), err)
 		}
 	}
 	f.chosen = append(f.chosen, n)

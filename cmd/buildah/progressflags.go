@@ -1,9 +1,11 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // progressFlags say how a build is shown.
@@ -23,7 +25,7 @@ func (f *progressFlags) options() []*option {
 	return []*option{
 		newOption("progress", "WAY", "show the build as plain lines, as a picture on a tty, or as json; auto chooses one of the first two", func(s string) error {
 			if f.mode = s; !slices.Contains(ways, s) {
-				return errors.New("the ways are " + strings.Join(ways, ", "))
+				return fmt.Errorf("the ways are %s%s", strings.Join(ways, ", "), suggest.Instead(s, ways...))
 			}
 			return nil
 		}).shows(progressAuto),

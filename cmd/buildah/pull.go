@@ -21,7 +21,7 @@ func (p *program) pullCommand() *cli.Command {
 		Usage:       "fetch an image",
 		ArgsUsage:   "IMAGE",
 		Description: "Fetches an image from a registry, or from another place with a transport, and writes its ID.",
-		Category:    imageGroup,
+		Category:    registryGroup,
 		UsageText:   "buildah pull debian:12\nbuildah pull --platform linux/arm64 docker://registry.example.com/base\nbuildah pull oci-archive:base.tar",
 		Flags: asFlags([]*option{
 			boolOption("all-tags,a", &o.AllTags, "fetch every tag of the repository"),

@@ -28,7 +28,7 @@ func (p *program) pushCommand() *cli.Command {
 		ArgsUsage: "IMAGE [DESTINATION]",
 		Description: "The destination is a name at a registry, or a reference with a transport: docker://, oci:,\n" +
 			"oci-archive:, docker-archive:, dir:, containers-storage:. Without one it is the name of the image.",
-		Category:  imageGroup,
+		Category:  registryGroup,
 		UsageText: "buildah push web docker://registry.example.com/team/web:1\nbuildah push web oci-archive:web.tar\nbuildah push --tls-verify=false web localhost:5000/web",
 		Flags: asFlags([]*option{
 			boolOption("all", &f.list.all, "of a list, push all members; with =false, the list alone").shows("as the destination can hold them"),

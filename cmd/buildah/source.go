@@ -16,7 +16,7 @@ func (p *program) sourceCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "source",
 		Usage:       "keep the sources of an image as an image",
-		Category:    registryGroup,
+		Category:    imageGroup,
 		Description: "A source image holds what an ordinary image was made from: archives, source packages, texts.\nIt lives in a directory in the OCI layout, and travels by way of registries.",
 		UsageText:   "buildah source create app-source\nbuildah source add app-source app-1.2.tar.gz\nbuildah source push app-source registry.example.com/team/app:1.2-source",
 		Subcommands: []*cli.Command{p.sourceAddCommand(), p.sourceCreateCommand(), p.sourcePullCommand(), p.sourcePushCommand()},

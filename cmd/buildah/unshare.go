@@ -26,7 +26,7 @@ func (p *program) unshareCommand() *cli.Command {
 		ArgsUsage: "[--] [COMMAND [ARG ...]]",
 		Description: "Inside, the files that containers own belong to the users they belong to in the containers.\n" +
 			"Without a command, the shell in $SHELL is started. The exit status is that of the command.",
-		Category:  systemGroup,
+		Category:  containerGroup,
 		UsageText: "buildah unshare\nbuildah unshare --mount ROOT=web sh -c 'ls $ROOT'",
 		Flags: asFlags([]*option{
 			listOption("mount,m", "[VAR=]CONTAINER", &mounts, "mount a container, and put its path into the variable"),

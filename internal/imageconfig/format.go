@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // Media types of the Docker format.
@@ -28,7 +30,7 @@ func ParseFormat(s string) (Format, error) {
 	case FormatOCI, FormatDocker:
 		return f, nil
 	}
-	return "", fmt.Errorf("unrecognized image type %q", s)
+	return "", fmt.Errorf("unrecognized image type %q%s: it is oci or docker", s, suggest.Instead(s, "oci", "docker"))
 }
 
 // FormatOf gives the format that a manifest of the media type is in. What is not

@@ -54,10 +54,7 @@ func (f field) kind() (Kind, error) {
 }
 
 func didYouMean(word string, known []string) string {
-	if near := suggest.Nearest(word, known); near != "" {
-		return fmt.Sprintf(" (did you mean %q?)", near)
-	}
-	return ""
+	return suggest.Instead(word, known...)
 }
 
 // grammar is what the options of a kind look like.

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // The ways to put results together.
@@ -78,7 +80,7 @@ func (s Scanner) Complete(preset string) (Scanner, error) {
 			return s, errors.New("several scanner commands need a merge strategy: --sbom-merge-strategy")
 		}
 	default:
-		return s, fmt.Errorf("unrecognized merge strategy %q: %s, %s and %s are known", s.Strategy, MergeCat, MergeCycloneDX, MergeSPDX)
+		return s, fmt.Errorf("unrecognized merge strategy %q%s: %s, %s and %s are known", s.Strategy, suggest.Instead(s.Strategy, MergeCat, MergeCycloneDX, MergeSPDX), MergeCat, MergeCycloneDX, MergeSPDX)
 	}
 	switch {
 	case s.Image == "" || len(s.Commands) == 0:

@@ -2,7 +2,10 @@
 // you mean" of messages.
 package suggest
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // longest is the length from which nothing can have been meant.
 const longest = 64
@@ -22,6 +25,15 @@ func Nearest(word string, known []string) string {
 		}
 	}
 	return best
+}
+
+// Instead ends a message about a word with the one that was probably meant, if one
+// of those that are known is close.
+func Instead(word string, known ...string) string {
+	if near := Nearest(word, known); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return ""
 }
 
 // distance counts the letters to insert, delete, replace or swap with their

@@ -15,6 +15,7 @@ import (
 	"go.podman.io/image/v5/types"
 
 	"github.com/projectatomic/buildah/internal/store"
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // PullPolicy is when to ask a registry although an image may be in the store.
@@ -40,7 +41,7 @@ func ParsePullPolicy(word string) (PullPolicy, error) {
 	case "newer", "ifnewer":
 		return PullNewer, nil
 	}
-	return 0, fmt.Errorf("unrecognized pull policy %q: use missing, always, never or newer", word)
+	return 0, fmt.Errorf("unrecognized pull policy %q%s: use missing, always, never or newer", word, suggest.Instead(word, "missing", "always", "never", "newer"))
 }
 
 // PullOptions adjusts Pull.

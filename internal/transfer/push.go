@@ -21,6 +21,7 @@ import (
 	"go.podman.io/image/v5/types"
 
 	"github.com/projectatomic/buildah/internal/compress"
+	"github.com/projectatomic/buildah/internal/suggest"
 )
 
 // PushOptions adjusts Push.
@@ -282,7 +283,7 @@ func compressor(format string) (compression.Algorithm, error) {
 	case format == "estargz" || format == "bzip2" || format == "xz":
 		return algorithm, fmt.Errorf("compression format %q can be read but not written: %s", format, use)
 	case err != nil:
-		return algorithm, fmt.Errorf("unknown compression format %q: %s", format, use)
+		return algorithm, fmt.Errorf("unknown compression format %q%s: %s", format, suggest.Instead(format, "gzip", "zstd", "zstd:chunked"), use)
 	}
 	return algorithm, nil
 }
