@@ -22,6 +22,8 @@ type Engine struct {
 	Host   Host
 	// Warn takes one line about something that does not stop the work; nil drops it.
 	Warn func(format string, args ...any)
+	// Quiet leaves out the lines of Warn about what was chosen for want of better.
+	Quiet bool
 	// Info takes one line for those who look closely; nil drops it.
 	Info func(format string, args ...any)
 	// Steps is where verbs look up what they have come to before, and keep it, for
@@ -70,6 +72,13 @@ func (h *Host) Lookup(name string) (string, bool) {
 func (e *Engine) warn(format string, args ...any) {
 	if e.Warn != nil {
 		e.Warn(format, args...)
+	}
+}
+
+// notice says what was chosen for want of something better.
+func (e *Engine) notice(format string, args ...any) {
+	if !e.Quiet {
+		e.warn(format, args...)
 	}
 }
 

@@ -121,14 +121,14 @@ func (x *execution) awaitNetwork() error {
 	case errors.Is(c.err, network.ErrNone):
 		x.network = networkChoice{host: true, managed: true}
 		x.engine.networkWarning.Do(func() {
-			x.engine.warn("using the host's network (--network host says so without this warning): %v", c.err)
+			x.engine.notice("using the host's network (--network host says so without this warning): %v", c.err)
 		})
 		return nil
 	case c.err != nil:
 		return c.err
 	}
 	if notice := c.namespace.Notice; notice != "" {
-		x.engine.networkWarning.Do(func() { x.engine.warn("connecting the network with %s: %s", c.namespace.Kind, notice) })
+		x.engine.networkWarning.Do(func() { x.engine.notice("connecting the network with %s: %s", c.namespace.Kind, notice) })
 	}
 	x.network.path, x.network.userPath, x.network.connection = c.namespace.Path, c.namespace.UserPath, c.namespace.Connection
 	return nil

@@ -53,7 +53,10 @@ func lockOwner(dir string) (*os.File, error) {
 // [NewEngine] has opened. The containers that only the process knows are then
 // abandoned.
 func (e *Engine) Close() error {
-	err := errors.Join(e.runners.close(), e.networks.close(), e.Images.Close())
+	err := errors.Join(e.runners.close(), e.networks.close())
+	if e.Images != nil { // an engine that only probes has none
+		err = errors.Join(err, e.Images.Close())
+	}
 	if e.owner.lock != nil {
 		err = errors.Join(err, os.Remove(e.owner.lock.Name()), e.owner.lock.Close())
 	}

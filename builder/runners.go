@@ -24,7 +24,7 @@ func (e *Engine) runner(ctx context.Context, x *execution) (runner.Runner, error
 	runtime, err := e.findRuntime(ctx, x.o.Runtime.Name)
 	switch {
 	case errors.Is(err, oci.ErrNone):
-		e.chrootNotice.Do(func() { e.warn("using chroot isolation: %v", err) })
+		e.chrootNotice.Do(func() { e.notice("using chroot isolation: %v", err) })
 		x.isolation = IsolationChroot
 		return chroot.New(), nil
 	case err != nil:

@@ -129,8 +129,22 @@ func (r *Root) openDir(name string) (*os.File, error) {
 
 // fail words an error of one path of the root.
 func (r *Root) fail(doing, name string, err error) error {
-	if r.path == "/" { // the host's own, as the user typed it
-		return fmt.Errorf("%s %q: %w", doing, path.Join("/", name), err)
-	}
-	return fmt.Errorf("%s %q below %q: %w", doing, name, r.path, err)
+	return &FileError{Doing: doing, Name: name, Root: r.path, Err: err}
 }
+
+// FileError is what went wrong with one file below a root.
+type FileError struct {
+	Doing string // "opening"
+	Name  string // as it was asked for
+	Root  string // the path of the root
+	Err   error
+}
+
+func (e *FileError) Error() string {
+	if e.Root == "/" { // the host's own, as the user typed it
+		return fmt.Sprintf("%s %q: %v", e.Doing, path.Join("/", e.Name), e.Err)
+	}
+	return fmt.Sprintf("%s %q below %q: %v", e.Doing, e.Name, e.Root, e.Err)
+}
+
+func (e *FileError) Unwrap() error { return e.Err }

@@ -122,7 +122,7 @@ func (x *copying) check() error {
 		case s == "":
 			return fmt.Errorf("source %d is empty once its variables are expanded", i+1)
 		case escapes(s):
-			return fmt.Errorf("possible escaping context directory error: %q is outside", s)
+			return fmt.Errorf("%w: %q is outside", copier.ErrEscapes, s)
 		}
 	}
 	if x.o.Ownership.Chown == ":" {

@@ -49,6 +49,7 @@ func advice(err error) (status int, hints []string) {
 	hints = append(hints, confinedHints(err)...)
 	hints = append(hints, registryHints(err)...)
 	hints = append(hints, trustHints(err)...)
+	hints = append(hints, mistakeHints(err)...)
 	switch {
 	case err == nil:
 		return 0, nil

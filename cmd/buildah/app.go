@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -19,6 +20,7 @@ type program struct {
 	stdout, stderr io.Writer
 	env            func(name string) string
 	global         globals
+	quiet          bool // --quiet was given, whatever else it means to the command
 }
 
 func newProgram(stdin *os.File, stdout, stderr io.Writer) *program {
@@ -112,12 +114,15 @@ func (p *program) run(ctx context.Context, words []string) int {
 	logrus.SetFormatter(&logrus.TextFormatter{DisableColors: true})
 	app := p.app()
 	inv, err := readArgv(app, words)
+	p.quiet = slices.Contains(inv.flags, "--quiet=true")
 	if err == nil {
 		err = p.dispatch(ctx, app, inv)
 	}
 	status, hints := advice(err)
-	if h := looseHint(inv.loose, err); h != "" {
-		hints = append(hints, h)
+	for _, h := range []string{p.placeHint(err), looseHint(inv.loose, err)} {
+		if h != "" {
+			hints = append(hints, h)
+		}
 	}
 	if err != nil && !silent(err) {
 		fmt.Fprintf(p.stderr, "Error: %s\n", oneLine(err))

@@ -25,6 +25,9 @@ import (
 // withEngine opens the store and everything that verbs need, does the work and
 // closes it again.
 func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (err error) {
+	if err := p.checkPlaces(); err != nil {
+		return err
+	}
 	process, err := userns.Current(p.env)
 	if err != nil {
 		return err
@@ -44,12 +47,13 @@ func (p *program) withEngine(c *cli.Context, work func(*builder.Engine) error) (
 	if err != nil {
 		return err
 	}
-	defer func() { err = st.Explain(errors.Join(err, st.Close())) }()
+	defer func() { err = st.Explain(errors.Join(explainUnknown(st, err), st.Close())) }()
+	p.introduceStore(st)
 	temp, err := p.temporaryDirectory(conf, st)
 	if err != nil {
 		return err
 	}
-	e := &builder.Engine{Store: st, Config: conf, Warn: logrus.Warnf, Info: logrus.Infof}
+	e := &builder.Engine{Store: st, Config: conf, Quiet: p.quiet, Warn: logrus.Warnf, Info: logrus.Infof}
 	e.Host = p.host(temp, st)
 	e.Host.Rootless, e.Host.UID, e.Host.SingleID = process.Rootless(), process.InvokingUID(), process.SingleID
 	if e.Images, err = p.client(st, temp); err != nil {
@@ -142,7 +146,7 @@ func (p *program) storeOptions(process userns.Process) store.Options {
 	return store.Options{
 		GraphRoot: g.root, RunRoot: g.runRoot, ImageStore: g.imageStore, Driver: g.driver,
 		DriverOptions: g.driverOptions, TransientStore: g.transient,
-		Rootless: process.Rootless(), SingleID: process.SingleID, Warn: logrus.Warnf,
+		Rootless: process.Rootless(), SingleID: process.SingleID, Warn: p.notice,
 	}
 }
 

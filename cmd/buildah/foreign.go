@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -61,7 +62,7 @@ func otherwise(word string) string {
 // none of that name.
 func foreignMember(group, member string) string {
 	containers := strings.HasPrefix(group, "container")
-	real := ""
+	var real string
 	switch member {
 	case "ls", "list", "ps":
 		real = "images"
@@ -100,39 +101,33 @@ func foreignGroup(word string) string {
 // foreignFlag tells what stands for a flag that docker or podman has in a command
 // of this name, "" where nothing is known of it. name is a word or a letter.
 func foreignFlag(command, name string) string {
-	switch command + " " + name {
-	case "build attest", "build provenance":
-		return "attestations about the build are not made; --sbom lists what an image is made of"
-	case "build call":
-		return "--check examines a Dockerfile without building it"
-	case "build builder":
-		return "there is no daemon to choose: the build happens here"
-	case "build ulimits":
-		return "did you mean `--ulimit`?"
-	case "run i", "run interactive":
-		return "leave it out: the command has your standard input anyway; --terminal gives it a terminal"
-	case "run rm":
-		return "leave it out: the container stays until `buildah rm`, so that it can be committed"
-	case "run d", "run detach", "run p", "run publish", "run restart":
-		return "a command of a build runs until it ends; `podman run` starts services"
-	case "run name":
-		return "the container has its name from `buildah from --name`"
-	case "run w", "run workdir":
-		return "did you mean `--workingdir`?"
-	case "run u":
-		return "did you mean `--user`?"
-	case "run entrypoint":
-		return "type the command: an entrypoint is set with `buildah config` and used by what runs the image"
-	case "run privileged":
-		return "use --security insecure, or --cap-add for single rights"
-	case "commit m", "commit message":
-		return "set it with `buildah config --history-comment TEXT CONTAINER` before"
-	case "commit a", "commit author":
-		return "set it with `buildah config --author NAME CONTAINER` before"
-	case "push all-tags", "pull all-tags":
-		return "name each tag"
-	}
-	return ""
+	return map[string]string{
+		"build attest":     "attestations about the build are not made; --sbom lists what an image is made of",
+		"build provenance": "attestations about the build are not made; --sbom lists what an image is made of",
+		"build call":       "--check examines a Dockerfile without building it",
+		"build builder":    "there is no daemon to choose: the build happens here",
+		"build ulimits":    "did you mean `--ulimit`?",
+		"run i":            "leave it out: the command has your standard input anyway; --terminal gives it a terminal",
+		"run interactive":  "leave it out: the command has your standard input anyway; --terminal gives it a terminal",
+		"run rm":           "leave it out: the container stays until `buildah rm`, so that it can be committed",
+		"run d":            "a command of a build runs until it ends; `podman run` starts services",
+		"run detach":       "a command of a build runs until it ends; `podman run` starts services",
+		"run p":            "a command of a build runs until it ends; `podman run` starts services",
+		"run publish":      "a command of a build runs until it ends; `podman run` starts services",
+		"run restart":      "a command of a build runs until it ends; `podman run` starts services",
+		"run name":         "the container has its name from `buildah from --name`",
+		"run w":            "did you mean `--workingdir`?",
+		"run workdir":      "did you mean `--workingdir`?",
+		"run u":            "did you mean `--user`?",
+		"run entrypoint":   "type the command: an entrypoint is set with `buildah config` and used by what runs the image",
+		"run privileged":   "use --security insecure, or --cap-add for single rights",
+		"commit m":         "set it with `buildah config --history-comment TEXT CONTAINER` before",
+		"commit message":   "set it with `buildah config --history-comment TEXT CONTAINER` before",
+		"commit a":         "set it with `buildah config --author NAME CONTAINER` before",
+		"commit author":    "set it with `buildah config --author NAME CONTAINER` before",
+		"push all-tags":    "name each tag",
+		"pull all-tags":    "name each tag",
+	}[command+" "+name]
 }
 
 // unknownCommand is a word that is no command; rest are the words after it.
@@ -165,8 +160,9 @@ func looseHint(flags []loose, err error) string {
 	if err == nil || silent(err) {
 		return ""
 	}
+	var usage usageError // such as too many words
 	at := slices.IndexFunc(flags, func(l loose) bool {
-		return strings.Contains(err.Error(), "/"+l.word) || strings.Contains(err.Error(), strconv.Quote(l.word))
+		return errors.As(err, &usage) && strings.HasPrefix(usage.hint, "usage: ") || strings.Contains(err.Error(), "/"+l.word) || strings.Contains(err.Error(), strconv.Quote(l.word))
 	})
 	if at < 0 {
 		return ""

@@ -58,7 +58,7 @@ func (b *helpPage) root(app *cli.App) {
 	}
 	b.options([]flagGroup{{"Flags", byName(app.Flags)}}, "  -h, --help", "show this help", "  -v, --version", "show the version")
 	b.WriteString("\nFlags of the program may also follow the command.\n" +
-		"`buildah help COMMAND` says more of a command, with examples; buildah-tutorial(7) begins at the beginning.\n")
+		"`buildah help COMMAND` says more of a command, with examples; docs/tutorials begin at the beginning.\n")
 }
 
 // commands lists the commands of one group, nothing when it is empty.

@@ -15,13 +15,13 @@ type theme struct {
 // themes are the headings in the order of help.
 func themes() []theme {
 	return []theme{
-		{"What is built", "file from ignorefile cpp-flag build-arg build-arg-file build-context env target stage-labels skip-unused-stages no-cache-filter source-policy-file check print-script name onbuild"},
-		{"Result", "tag format output iidfile iidfile-raw metadata-file manifest push load cidfile add-file cw"},
+		{"What is built", "file from ignorefile cpp-flag build-arg build-arg-file build-context env target skip-unused-stages no-cache-filter source-policy-file check print-script name onbuild"},
+		{"Result", "tag format output iidfile iidfile-raw metadata-file manifest push load cidfile add-file"},
 		{"What the image says", "annotation label layer-label unsetannotation unsetenv unsetlabel inherit-annotations inherit-labels created-annotation identity-label omit-history change config author cmd comment entrypoint port shell stop-signal user workingdir create-workingdir domainname hostname os-feature os-version"},
 		{"Health check", "healthcheck healthcheck-interval healthcheck-retries healthcheck-start-interval healthcheck-start-period healthcheck-timeout"},
 		{"History", "add-history created-by history-comment"},
 		{"Reproducible images", "timestamp source-date-epoch rewrite-timestamp"},
-		{"Cache", "layers no-cache cache-from cache-to cache-ttl save-stages squash omit-empty-layer"},
+		{"Cache", "layers no-cache cache-from cache-to cache-ttl save-stages stage-labels squash omit-empty-layer"},
 		{"Output on the terminal", "quiet progress explain logfile logsplit log-rusage rusage-logfile"},
 		{"Base images and platforms", "pull platform all-platforms arch os variant"},
 		{"Running commands", "isolation runtime runtime-flag no-pivot hooks-dir mount volume contextdir secret ssh stdin terminal compat-volumes http-proxy valid-exit-codes jobs debug-on-failure rm force-rm"},

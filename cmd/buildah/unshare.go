@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
@@ -70,7 +69,7 @@ func (p *program) enterSession(c *cli.Context, process userns.Process) error {
 	}
 	// Only what unpacks files, or runs commands, has to do with their owners.
 	if notice != "" && slices.Contains([]string{"add", "build", "copy", "from", "pull", "run", "unshare"}, c.Command.Name) {
-		logrus.Warn(notice)
+		p.notice("%s", notice)
 	}
 	if c.Err() != nil {
 		return context.Cause(c.Context)

@@ -77,8 +77,17 @@ func (c *Context) usual(root *copier.Root) (File, error) {
 		}
 		return readInside(root, name, full)
 	}
-	return File{}, fmt.Errorf("cannot find Containerfile or Dockerfile in context directory: %q: %w", c.Dir, syscall.ENOENT)
+	return File{}, &NoDockerfileError{Dir: c.Dir}
 }
+
+// NoDockerfileError is a context without a file of the usual names, where none was named.
+type NoDockerfileError struct{ Dir string }
+
+func (e *NoDockerfileError) Error() string {
+	return fmt.Sprintf("cannot find Containerfile or Dockerfile in context directory: %q: %v", e.Dir, syscall.ENOENT)
+}
+
+func (e *NoDockerfileError) Unwrap() error { return syscall.ENOENT }
 
 // named reads what a -f flag names.
 func (c *Context) named(ctx context.Context, root *copier.Root, name string, o Options) (File, error) {

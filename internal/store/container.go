@@ -59,7 +59,7 @@ func (s *Store) Container(nameOrID string) (Container, error) {
 		c, err = s.raw.Container(nameOrID)
 	}
 	if err != nil {
-		return Container{}, fmt.Errorf("looking up container %q: %w", nameOrID, err)
+		return Container{}, &UnknownError{What: "container", Name: nameOrID, Err: err}
 	}
 	return fromRaw(c), nil
 }

@@ -51,7 +51,7 @@ func imageFromRaw(i *storage.Image) Image {
 func (s *Store) Image(nameOrID string) (Image, error) {
 	raw, err := s.raw.Image(nameOrID)
 	if err != nil {
-		return Image{}, fmt.Errorf("looking up image %q: %w", nameOrID, err)
+		return Image{}, &UnknownError{What: "image", Name: nameOrID, Err: err}
 	}
 	img := imageFromRaw(raw)
 	if img.torn() {

@@ -31,6 +31,8 @@ var (
 	ErrNeedsRoot = errors.New("only root can do this, or a command below `buildah unshare`")
 	// ErrDriver is a store whose driver this machine, or this place, does not allow.
 	ErrDriver = errors.New("the storage driver does not work here")
+	// ErrClosed is a store that this user may not use.
+	ErrClosed = errors.New("the store is closed to this user")
 	// ErrImageInUse is an image that a container was made from.
 	ErrImageInUse = storage.ErrImageUsedByContainer
 )
@@ -51,7 +53,8 @@ type Options struct {
 
 // Store is an open store. It is safe for use by several goroutines.
 type Store struct {
-	raw storage.Store
+	raw  storage.Store
+	made bool // by this process
 
 	mu       sync.Mutex
 	detached map[string]bool    // containers with an unmount that somebody held up
@@ -69,9 +72,11 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
+	prior := PriorDriver(so.GraphRoot)
 	if err := o.chooseDriver(&so); err != nil {
-		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
+		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, closed(err))
 	}
+	o.tellOtherDriver(so, prior)
 	if o.SingleID {
 		tolerateChown(&so)
 	}
@@ -89,9 +94,9 @@ func Open(o Options) (*Store, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, err)
+		return nil, fmt.Errorf("opening the store at %q: %w", so.GraphRoot, closed(err))
 	}
-	return &Store{raw: raw, detached: map[string]bool{}, claims: map[string][]token{}}, nil
+	return &Store{raw: raw, made: prior == "", detached: map[string]bool{}, claims: map[string][]token{}}, nil
 }
 
 // separators of directories in the options of overlay.

@@ -55,7 +55,7 @@ func (c *Client) find(name string, o LookupOptions) (match, error) {
 	q := query{c: c, o: o, sys: sys}
 	m, err := q.find(name)
 	if err != nil {
-		return match{}, fmt.Errorf("looking up image %q: %w", name, err)
+		return match{}, &store.UnknownError{What: "image", Name: name, Err: err}
 	}
 	return m, nil
 }

@@ -159,7 +159,7 @@ func (j *pullJob) byName(ctx context.Context, name string) (Pulled, error) {
 	case local != nil && (!wanted || byID):
 		return j.keep(local), nil
 	case byID || j.o.Policy == PullNever:
-		return Pulled{}, fmt.Errorf("it is not in the store: %w", store.ErrImageUnknown)
+		return Pulled{}, &store.UnknownError{Name: name, Err: fmt.Errorf("it is not in the store: %w", store.ErrImageUnknown)}
 	}
 	if local == nil {
 		if p, done, err := j.fromList(ctx, name); done {

@@ -8,6 +8,8 @@ import (
 
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/pkg/shortnames"
+
+	"github.com/projectatomic/buildah/internal/store"
 )
 
 // candidate is one name at a registry that may be meant.
@@ -54,6 +56,15 @@ func (j *pullJob) candidates(ctx context.Context, name string, local *match) ([]
 	return list, nil
 }
 
+// ShortNameError is a name without a registry that stands for none.
+type ShortNameError struct {
+	Name string
+	Err  error
+}
+
+func (e *ShortNameError) Error() string { return e.Err.Error() }
+func (e *ShortNameError) Unwrap() error { return e.Err }
+
 // resolve asks the configuration, and where that leaves it open the user.
 func (j *pullJob) resolve(ctx context.Context, name string) ([]candidate, error) {
 	var resolved *shortnames.Resolved
@@ -68,7 +79,7 @@ func (j *pullJob) resolve(ctx context.Context, name string) ([]candidate, error)
 		if strings.Contains(err.Error(), "without a TTY") { // the library has no type for it
 			err = fmt.Errorf("%w: write the full name, or set an alias in registries.conf", err)
 		}
-		return nil, err
+		return nil, &store.UnknownError{Name: name, Err: &ShortNameError{Name: name, Err: err}}
 	}
 	if text := resolved.Description(); text != "" {
 		j.c.say(ctx, "%s", text)
