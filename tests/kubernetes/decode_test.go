@@ -28,9 +28,12 @@ func texts(t *testing.T) map[string]string {
 	}))
 	pages, err := filepath.Glob("../../docs/*.md")
 	must(t, err)
-	readmes, err := filepath.Glob("../../examples/*/README.md")
-	must(t, err)
-	for _, path := range append(pages, readmes...) {
+	for _, pattern := range []string{"../../docs/tutorials/*.md", "../../examples/*/README.md"} {
+		more, err := filepath.Glob(pattern)
+		must(t, err)
+		pages = append(pages, more...)
+	}
+	for _, path := range pages {
 		data, err := os.ReadFile(path)
 		must(t, err)
 		for _, block := range regexp.MustCompile("(?s)\n```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1) {
