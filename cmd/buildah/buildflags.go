@@ -139,7 +139,7 @@ func (f *overrideFlags) options() []*option {
 
 func metadataFlags(m *builder.Metadata) []*option {
 	return []*option{
-		arrayOption("annotation", "KEY[=VALUE]", &m.Annotations, "set an annotation of the manifest"),
+		collect("annotation", "KEY[=VALUE]", &m.Annotations, "set an annotation of the manifest", manifestAnnotation),
 		newOption("created-annotation", "", "set the annotation that says when the image was made", choose(&m.CreatedAnnotation)).shows("true"),
 		newOption("identity-label", "", "set the label io.buildah.version", choose(&m.Identity)).shows("true"),
 		arrayOption("layer-label", "KEY[=VALUE]", &m.LayerLabels, "set a label of the images of steps"),

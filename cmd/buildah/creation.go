@@ -37,7 +37,7 @@ func (f *creation) options() []*option {
 	c := &f.common
 	options := []*option{
 		textOption("cdi-config-dir", "DIR", &f.cdiConfigDir, "look devices by name up in DIR first"),
-		listOption("add-host", "NAME:IP", &c.AddHost, "add a line to /etc/hosts"),
+		collect("add-host", "NAME:IP", &c.AddHost, "add a line to /etc/hosts", hostLines),
 		listOption("cap-add", "CAP", &f.capAdd, "add a capability to the default ones"),
 		listOption("cap-drop", "CAP", &f.capDrop, "drop one of the default capabilities"),
 		listOption("group-add", "GID", &f.groupAdd, "add the process to a group"),

@@ -65,3 +65,28 @@ func parseCall(s string) (string, error) {
 	}
 	return "", fmt.Errorf("%s has no option %q: format=text or format=json goes with check", method, option)
 }
+
+// hostLines splits values of --add-host, which may also be NAME=IP.
+func hostLines(s string) ([]string, error) {
+	lines, err := splitList(s)
+	for i, line := range lines {
+		if name, ip, ok := strings.Cut(line, "="); ok && !strings.Contains(name, ":") {
+			lines[i] = name + ":" + ip
+		}
+	}
+	return lines, err
+}
+
+// manifestAnnotation takes off the word that says of what an annotation is; here it
+// is always of the manifest.
+func manifestAnnotation(s string) ([]string, error) {
+	key, _, _ := strings.Cut(s, "=")
+	level, _, ok := strings.Cut(key, ":")
+	switch {
+	case ok && level == "manifest":
+		return []string{strings.TrimPrefix(s, "manifest:")}, nil
+	case ok && slices.Contains([]string{"index", "manifest-descriptor", "index-descriptor"}, level):
+		return nil, fmt.Errorf("annotations of the %s are not set here: `buildah manifest annotate` sets those of lists and their members", level)
+	}
+	return []string{s}, nil
+}

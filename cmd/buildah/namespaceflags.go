@@ -57,6 +57,9 @@ func (f *namespaceFlags) setNetwork(mode string) error {
 	case mode == "none":
 		f.network = builder.NetworkDisabled
 		mode = "private"
+	case mode == "bridge": // what docker calls it
+		f.network = builder.NetworkEnabled
+		mode = "private"
 	case mode == "", mode == "container", mode == "private", mode == "host", strings.HasPrefix(mode, "ns:"), strings.HasPrefix(mode, "/"):
 		f.network = builder.NetworkEnabled
 	default:

@@ -29,3 +29,13 @@ setup_file() { printf 'FROM scratch\nCOPY Dockerfile /\n' >"$BATS_FILE_TMPDIR/Do
   buildah 125 build --sbom=true "$BATS_FILE_TMPDIR"; one_line_error; says "syft"
   buildah 125 build --cache-to type=gha "$BATS_FILE_TMPDIR"; one_line_error; says "type=registry,ref="
 }
+
+@test "docker's flags: other spellings mean the same" {
+  base busybox
+  printf 'FROM docker.io/library/busybox\nRUN cat /etc/hosts\n' >context/Dockerfile
+  buildah build --network bridge --add-host other=10.1.2.3 --add-host six=fd00::1 --annotation manifest:who=me -t x context
+  [[ $output =~ 10.1.2.3[[:space:]]+other ]]; [[ $output =~ fd00::1[[:space:]]+six ]]
+  buildah inspect --type image x
+  is "$(jq -r '.ImageAnnotations.who' <<<"$output")" me
+  buildah 125 build --annotation index:who=me context; one_line_error; says "buildah manifest annotate"
+}
