@@ -76,7 +76,11 @@ func (c *container) joinNamespaces() error {
 // separate keeps our mounts from the host and puts the root file system on top
 // of the old root: there it hides the host even where pivoting is impossible.
 func (c *container) separate() error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, "")
+	if errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("separating the mounts from the host's: the root directory is no mount, as in a plain chroot; `mount --bind DIR DIR` before `chroot DIR` helps: %w", err)
+	}
+	if err != nil {
 		return fmt.Errorf("separating the mounts from the host's: %w", err)
 	}
 	fd, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
