@@ -5,21 +5,20 @@ GO        ?= go
 TAGS      := exclude_graphdriver_btrfs,urfave_cli_no_docs
 LDFLAGS   := -s -w
 STATIC    := $(TAGS),containers_image_openpgp,netgo,osusergo
-PREFIX    ?= /usr/local
-BINDIR    ?= $(PREFIX)/bin
-MANDIR    ?= $(PREFIX)/share/man
-COMPDIR   ?= $(PREFIX)/share
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-LINTBIN   := $(shell $(GO) env GOPATH)/bin/golangci-lint
+LINTBIN    = $(shell $(GO) env GOPATH)/bin/golangci-lint
 RUNC      := github.com/opencontainers/runc@v1.5.2
 SETUP     := tests/setup.sh
 
 # One set of flags for building and testing, so that both use one build cache.
+export GO
 export GOFLAGS := -tags=$(TAGS) -trimpath
 
-.PHONY: all build demo check lint test bats soak corpus bench coverage install docs docs-terminal static clean
+.PHONY: all build demo check lint test bats soak corpus bench coverage docs docs-terminal static clean
 
 all: build
+
+include packaging/packaging.mk
 
 build:
 	@$(SETUP) build
@@ -47,7 +46,7 @@ lint:
 	GOFLAGS=-tags=$(TAGS) GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINTBIN) run
 	cd tests/kubernetes && GOFLAGS= GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINTBIN) run --config ../../.golangci.yml
 	COVERAGE=check $(GO) test -count=1 -run 'TestManual|TestHelp|TestCoverage' ./cmd/buildah
-	shellcheck -x -S warning tests/*.sh tests/docs/*.sh tests/corpus/*.sh tests/corpus/toolchains/* tests/bats/*.bash examples/bash/*.sh examples/openshift/build.sh .ci/run
+	shellcheck -x -S warning tests/*.sh tests/docs/*.sh tests/corpus/*.sh tests/corpus/toolchains/* tests/bats/*.bash examples/bash/*.sh examples/openshift/build.sh packaging/*.sh tests/fresh/run .ci/run
 
 # Below tests/ it is the program that works, so the race detector would only be slow.
 test: build
@@ -66,6 +65,8 @@ soak: build
 	@test -x .cache/bin/runc || { echo "soak: building $(RUNC)"; GOFLAGS= GOBIN=$(CURDIR)/.cache/bin $(GO) install -tags seccomp $(RUNC); }
 	BUILDAH_TEST_RUNTIMES="$(CURDIR)/.cache/bin/runc crun" $(GO) test -count=1 -run TestSuiteOthers ./internal/runner/oci
 	SOAK=1 BUILDAH_BINARY=$(CURDIR)/bin/buildah $(GO) test -count=1 -timeout 12h $$(grep -rl '"SOAK"' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
+	$(MAKE) --no-print-directory dist
+	tests/fresh/run
 	@files=$$(grep -l SOAK tests/bats/*.bats); test -z "$$files" || SOAK=1 tests/bats.sh $$files
 
 corpus: build
@@ -88,15 +89,8 @@ coverage:
 
 docs:
 	@$(SETUP) build
+	rm -rf bin/man
 	$(GO) run ./internal/tools/man docs bin/man
 
-install: build docs
-	install -D -m 0755 bin/buildah $(DESTDIR)$(BINDIR)/buildah
-	for section in 1 5 7; do install -d $(DESTDIR)$(MANDIR)/man$$section && install -m 0644 bin/man/*.$$section $(DESTDIR)$(MANDIR)/man$$section/ || exit 1; done
-	install -d $(DESTDIR)$(COMPDIR)/bash-completion/completions $(DESTDIR)$(COMPDIR)/zsh/site-functions $(DESTDIR)$(COMPDIR)/fish/vendor_completions.d
-	bin/buildah completion bash > $(DESTDIR)$(COMPDIR)/bash-completion/completions/buildah
-	bin/buildah completion zsh > $(DESTDIR)$(COMPDIR)/zsh/site-functions/_buildah
-	bin/buildah completion fish > $(DESTDIR)$(COMPDIR)/fish/vendor_completions.d/buildah.fish
-
 clean:
-	rm -rf bin
+	rm -rf bin dist

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a target needs, and says which; nothing when all are there.
-# Usage: setup.sh build|test|soak|bench|demo
+# Go is not one of them, since Debian's is too old; without the right one there is a line that says so.
+# Usage: setup.sh build|test|soak|bench|demo|deb
 set -euo pipefail
 
 build=(gcc libc6-dev make git pkg-config libgpgme-dev libseccomp-dev)
 test=("${build[@]}" bats busybox-static runc docker-registry skopeo podman buildah curl jq shellcheck
   ansible openssl gnupg debootstrap cpp zstd xz-utils bzip2 uidmap python3 attr libcap2-bin acl time util-linux iproute2 iptables netavark aardvark-dns passt slirp4netns)
 bench=("${build[@]}" busybox-static runc docker-registry buildah python3 strace e2fsprogs)
+deb=("${build[@]}" dpkg-dev binutils)
 demo=("${build[@]}" busybox-static runc docker-registry skopeo podman curl debootstrap)
 
 case ${1:-} in
@@ -15,8 +17,19 @@ test) wanted=("${test[@]}") ;;
 soak) wanted=("${test[@]}" crun) ;;
 bench) wanted=("${bench[@]}") ;;
 demo) wanted=("${demo[@]}") ;;
-*) echo "usage: setup.sh build|test|soak|bench|demo" >&2; exit 2 ;;
+deb) wanted=("${deb[@]}") ;;
+*) echo "usage: setup.sh build|test|soak|bench|demo|deb" >&2; exit 2 ;;
 esac
+
+go=${GO:-go}
+wants=$(awk '$1 == "go" {print $2}' "$(dirname "$0")/../go.mod")
+no_go() { echo "setup: Go $wants or later is needed, but $1; docs/install.md says where it is to be had" >&2; exit 1; }
+command -v "$go" >/dev/null || no_go "there is no program \"$go\" in the PATH"
+has=$(cd / && "$go" env GOVERSION)
+least=$wants
+# From 1.21 on, Go fetches the version that go.mod asks for, if it may.
+[ "$(cd / && "$go" env GOTOOLCHAIN)" = local ] || least=1.21
+printf '%s\n' "$least" "${has#go}" | sort -CV || no_go "\"$go\" is $has"
 
 missing=()
 for package in "${wanted[@]}"; do
