@@ -277,6 +277,9 @@ func (f *buildFlags) settleCommit(p *program, e *builder.Engine, o *imagebuildah
 	if cm.Times, err = f.times.settle(p); err != nil {
 		return err
 	}
+	if err := f.push.compresses(); err != nil {
+		return err
+	}
 	cm.Push = f.push.settle(e.Config)
 	cm.Push.Registry = o.Base.Registry
 	f.sharing.settle(o)

@@ -98,6 +98,7 @@ func (f *sourceFlags) options() []*option {
 func (f *resultFlags) options() []*option {
 	return []*option{
 		textOption("format", "FORMAT", &f.format, "format of the image: oci or docker").shows("oci"),
+		manifestTypeOption(storedFormat(&f.format)),
 		textOption("iidfile", "FILE", &f.iidFile, "write the ID of the image to FILE, not to standard output"),
 		textOption("iidfile-raw", "FILE", &f.iidFileRaw, "the same, without sha256: in front"),
 		arrayOption("label", "KEY[=VALUE]", &f.labels, "set a label of the image"),

@@ -58,6 +58,7 @@ func (f *commitFlags) own(p *program) []*option {
 		arrayOption("add-file", "SOURCE[:DEST]", &f.addFiles, "add a file to the image"),
 		settingOption("entrypoint", "COMMAND", &f.settings.Process.Entrypoint, "set the entrypoint of the image, as `config` does"),
 		textOption("format,f", "FORMAT", &f.format, "format of the image: oci or docker").shows("oci"),
+		manifestTypeOption(storedFormat(&f.format)),
 		textOption("iidfile", "FILE", &f.iidFile, "write the ID of the image to FILE, not to standard output"),
 		f.layers.option(p, "find the image in the cache, and let later steps come from there"),
 		textOption("manifest", "LIST", &o.List, "add the image to this manifest list, which is made where it is missing"),
@@ -138,11 +139,8 @@ func (f *commitFlags) settle(p *program, e *builder.Engine) (o builder.CommitOpt
 	if o.Format, err = parseFormat(f.format); err != nil {
 		return o, err
 	}
-	if f.push.asked.disable && f.push.options.Compression.Disable && (f.push.asked.format || f.push.asked.force) {
-		return o, usageError{text: "--disable-compression contradicts --compression-format and --force-compression"}
-	}
-	if f.push.asked.format || f.push.asked.force {
-		f.push.options.Compression.Disable = false
+	if err := f.push.compresses(); err != nil {
+		return o, err
 	}
 	if o.Times, err = f.times.settle(p); err != nil {
 		return o, err

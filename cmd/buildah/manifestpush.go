@@ -39,6 +39,7 @@ func (f *listPushFlags) settle(c *cli.Context, configured []string) transfer.Lis
 
 func (p *program) manifestPushCommand() *cli.Command {
 	f := &manifestPushFlags{list: listPushFlags{all: true}}
+	format := pushFormat(&f.push.options.Format, "oci", "v2s2")
 	return &cli.Command{
 		Name:      "push",
 		Usage:     "write a list and its members to a registry or to another place",
@@ -50,14 +51,8 @@ func (p *program) manifestPushCommand() *cli.Command {
 			arrayOption("add-compression", "FORMAT", &f.list.addCompression, "for each platform, also push a member with layers in gzip, zstd or zstd:chunked"),
 			boolOption("all", &f.list.all, "push the members too"),
 			textOption("digestfile", "FILE", &f.digestFile, "write the digest of the list to FILE"),
-			newOption("format,f", "FORMAT", "format of the list and of its members: oci or v2s2", func(s string) error {
-				switch s {
-				case "oci", "v2s2", "docker":
-					f.push.options.Format = s
-					return nil
-				}
-				return fmt.Errorf("unknown format %q: choose oci or v2s2", s)
-			}).shows("as it is"),
+			newOption("format,f", "FORMAT", "format of the list and of its members: oci or v2s2", format).shows("as it is"),
+			manifestTypeOption(format),
 			boolOption("quiet,q", &f.quiet, "show no progress"),
 			boolOption("remove-signatures", &f.registry.registry.RemoveSignatures, "do not copy the signatures of the members"),
 			boolOption("rm", &f.list.rm, "remove the list from the store when it was pushed"),

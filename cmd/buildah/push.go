@@ -21,7 +21,7 @@ type pushCommandFlags struct {
 
 func (p *program) pushCommand() *cli.Command {
 	f := &pushCommandFlags{list: listPushFlags{all: true}}
-	o := &f.push.options
+	format := pushFormat(&f.push.options.Format, "oci", "v2s2", "v2s1")
 	return &cli.Command{
 		Name:      "push",
 		Usage:     "write an image or a list of images to a registry or to another place",
@@ -33,14 +33,8 @@ func (p *program) pushCommand() *cli.Command {
 		Flags: asFlags([]*option{
 			boolOption("all", &f.list.all, "of a list, push all members; with =false, the list alone").shows("as the destination can hold them"),
 			textOption("digestfile", "FILE", &f.digestFile, "write the digest of the manifest to FILE"),
-			newOption("format,f", "FORMAT", "format of the manifest: oci, v2s2 or v2s1", func(s string) error {
-				switch s {
-				case "oci", "v2s1", "v2s2", "docker":
-					o.Format = s
-					return nil
-				}
-				return fmt.Errorf("unknown format %q: choose oci, v2s2 or v2s1", s)
-			}).shows("as it is"),
+			newOption("format,f", "FORMAT", "format of the manifest: oci, v2s2 or v2s1", format).shows("as it is"),
+			manifestTypeOption(format),
 			boolOption("quiet,q", &f.quiet, "show no progress"),
 			boolOption("remove-signatures", &f.registry.registry.RemoveSignatures, "do not copy the signatures of the image"),
 			boolOption("rm", &f.list.rm, "if it is a list, remove it from the store when it was pushed"),

@@ -24,6 +24,20 @@ func (f *pushFlags) layerOptions() []*option {
 	}
 }
 
+// compresses turns compression on for commands that leave layers as they are, where
+// something of it was asked for.
+func (f *pushFlags) compresses() error {
+	c := &f.options.Compression
+	if !f.asked.format && !f.asked.force {
+		return nil
+	}
+	if f.asked.disable && c.Disable {
+		return usageError{text: "--disable-compression contradicts --compression-format and --force-compression"}
+	}
+	c.Disable = false
+	return nil
+}
+
 // settle fills what was not given from containers.conf.
 func (f *pushFlags) settle(conf containersconf.Config) transfer.PushOptions {
 	o := f.options

@@ -80,6 +80,9 @@ func parsePlace(text string, w placeWords) (CachePlace, error) {
 		return w.parse(text)
 	}
 	p := CachePlace{Kind: PlaceRegistry}
+	if name, options, some := strings.Cut(text, ","); some {
+		return p, fmt.Errorf("%q: options go with a type: write type=registry,ref=%s,%s", text, name, options)
+	}
 	err := p.repository(text)
 	return p, err
 }

@@ -53,7 +53,7 @@ func (c *Client) fetchLayout(ctx context.Context, image string, to Layout, r Reg
 		}
 		defer opened.close()
 		_, err = copy.Image(ctx, policy, dest, opened, c.layoutOptions(ctx, sys))
-		return err
+		return rejected(err, sys, policy.Policy, src)
 	})
 	return c.atPlace(sys, src, err)
 }

@@ -147,7 +147,7 @@ func look(ctx context.Context, sys *types.SystemContext, ref types.ImageReferenc
 		return l, fmt.Errorf("its manifest has %d bytes, %d are the most", len(l.Manifest), manifestLimit)
 	}
 	if !manifest.MIMETypeIsMultiImage(l.MediaType) {
-		if err := allowed(ctx, sys, image.UnparsedInstance(src, nil)); err != nil {
+		if err := allowed(ctx, sys, ref, image.UnparsedInstance(src, nil)); err != nil {
 			return l, err
 		}
 		l.Config, err = lookConfig(ctx, sys, src, l)
@@ -157,21 +157,21 @@ func look(ctx context.Context, sys *types.SystemContext, ref types.ImageReferenc
 		return l, err
 	}
 	for _, member := range l.Members {
-		if err := allowed(ctx, sys, image.UnparsedInstance(src, &member)); err != nil {
+		if err := allowed(ctx, sys, ref, image.UnparsedInstance(src, &member)); err != nil {
 			return l, err
 		}
 	}
 	return l, nil
 }
 
-func allowed(ctx context.Context, sys *types.SystemContext, img *image.UnparsedImage) error {
+func allowed(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, img *image.UnparsedImage) error {
 	policy, err := pullPolicy(sys)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = policy.Destroy() }()
 	if ok, err := policy.IsRunningImageAllowed(ctx, img); !ok {
-		return fmt.Errorf("the signature policy does not allow it: %w", err)
+		return &PolicyError{Rule: ruleFor(policy.Policy, ref), File: policyFile(sys), cause: fmt.Errorf("the signature policy does not allow it: %w", err)}
 	}
 	return nil
 }

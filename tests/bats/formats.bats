@@ -58,6 +58,30 @@ same_files() {
   done
 }
 
+@test "formats: --manifest-type says the same" {
+  local docker=application/vnd.docker.distribution.manifest.v2+json oci=application/vnd.oci.image.manifest.v1+json word
+  small --manifest-type v2s2
+  type_of() { jq -r .mediaType "$T/$1/manifest.json"; }
+  buildah push -q localhost/small "dir:$T/made"; is "$(type_of made)" "$docker"
+  buildah push -q --manifest-type oci localhost/small "dir:$T/oci"; is "$(type_of oci)" "$oci"
+  buildah push -q --manifest-type v2s1 localhost/small "dir:$T/old"; is "$(jq .schemaVersion "$T/old/manifest.json")" 1
+  buildah manifest create list localhost/small
+  buildah manifest push -q --manifest-type v2s2 list "dir:$T/list"; is "$(type_of list)" application/vnd.docker.distribution.manifest.list.v2+json
+  echo 'FROM scratch' >"$T/context/Dockerfile"
+  buildah build -q --manifest-type v2s2 -t "dir:$T/built" "$T/context"; is "$(type_of built)" "$docker"
+  buildah from scratch
+  for word in "commit $output" "build $T/context"; do
+    # shellcheck disable=SC2086 # they are words
+    buildah 125 ${word%% *} --manifest-type v2s1 ${word#* }; says "push --format v2s1"; one_line_error
+    # shellcheck disable=SC2086
+    buildah 125 ${word%% *} --manifest-type none ${word#* }; says 'unknown format "none"'; one_line_error
+  done
+  buildah 125 manifest push --manifest-type v2s1 list "dir:$T/no"; says "choose oci or v2s2"; one_line_error
+  buildah 125 push --manifest-type none localhost/small "dir:$T/no"; says "choose oci, v2s2 or v2s1"; one_line_error
+  buildah 125 build --disable-compression --compression-format zstd "$T/context"; says "--disable-compression contradicts"; one_line_error
+  buildah 125 build --cache-to "$T/c,ignore-error=true" "$T/context"; says "type=registry,ref=$T/c,ignore-error=true"; one_line_error
+}
+
 @test "formats: the oldest manifests are signed, read, and written again" {
   registry; needs skopeo
   small --format docker

@@ -48,6 +48,55 @@ LIST
   is "$output" ""
 }
 
+@test "trust: members of lists, source images and scanners are judged, what is only looked at is not" {
+  two_images
+  cp "$T/strict.json" "$T/policy.json"
+  buildah manifest create list
+  buildah from scratch
+  ctr=$output
+  # What shows a manifest stores nothing, and trusts nothing.
+  refusals() {
+    local words
+    buildah inspect --type image "docker://$REGISTRY/plain:1"
+    buildah 125 manifest inspect "docker://$REGISTRY/plain:1"
+    says "not a manifest list"
+    while read -r words; do
+      # shellcheck disable=SC2086 # they are words
+      buildah 125 $words
+      says "no signature exists"
+      says 'rule "signedBy", the default, in "'"$T/policy.json"'"'
+      says "--signature-policy"
+      one_line_error
+    done <<LIST
+manifest create other docker://$REGISTRY/plain:1
+manifest create --all other $REGISTRY/plain:1
+manifest add list docker://$REGISTRY/plain:1
+manifest add --all list $REGISTRY/plain:1
+LIST
+  }
+  mkdir -p "$T/context"
+  echo 'FROM scratch' >"$T/context/sbom"
+  leaves_store_alone refusals
+  local scanner=(--sbom-scanner-image "$REGISTRY/plain:1" --sbom-scanner-command "x {ROOTFS} {OUTPUT}" --sbom-image-output /list)
+  buildah 125 commit "${scanner[@]}" "$ctr" localhost/scanned
+  says 'rule "signedBy", the default'
+  buildah 125 build "${scanner[@]}" -t localhost/scanned -f "$T/context/sbom" "$T/context"
+  says 'rule "signedBy", the default'
+  buildah images -a --format '{{.Name}}'
+  says_not plain
+  says_not scanned
+  buildah 1 manifest exists other
+  buildah manifest add list "docker://$REGISTRY/team/signed:1"
+  buildah 125 source pull --tls-verify=false "$REGISTRY/plain:1" "$T/sources"
+  [ ! -e "$T/sources/index.json" ]
+  # A source image that is pushed is one's own.
+  buildah source create "$T/own"
+  buildah source push -q --tls-verify=false "$T/own" "$REGISTRY/sources:1"
+  buildah 125 source pull --tls-verify=false "$REGISTRY/sources:1" "$T/sources"
+  says 'rule "signedBy", the default'
+  [ ! -e "$T/sources/index.json" ]
+}
+
 @test "trust: what is signed comes in, with its signature, which goes along" {
   two_images
   cp "$T/strict.json" "$T/policy.json"
