@@ -131,9 +131,25 @@ func (w *world) try(t *testing.T, p *page) {
 	t.Cleanup(func() { unix.Unmount(filepath.Join(dir, "store"), unix.MNT_DETACH) }) //nolint:errcheck // the mounts went with the world
 	if err != nil {
 		at, _ := os.ReadFile(filepath.Join(dir, "at"))
-		t.Errorf("%s:%s: %v\n%s", p.name, strings.TrimSpace(string(at)), err, out.Bytes())
+		t.Errorf("%s:%s: %v\n%s%s", p.name, strings.TrimSpace(string(at)), err, out.Bytes(), registries(dir))
 	}
 	w.judge(t, p, dir)
+}
+
+// registries gives what the registries of a page say, to tell their faults from ours;
+// that something is not there yet is none.
+func registries(dir string) string {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.log"))
+	var b strings.Builder
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(text)) {
+			if !strings.Contains(line, "response completed with error") {
+				b.WriteString(filepath.Base(file) + ": " + line)
+			}
+		}
+	}
+	return b.String()
 }
 
 // judge compares the outputs of a page that was run, from its end, so that the lines

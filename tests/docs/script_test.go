@@ -44,7 +44,7 @@ func console(b *strings.Builder, c command, user bool) {
 
 // asUser has the ordinary user run lines, in his home.
 func asUser(text []string) string {
-	return heredoc("runuser -u me -- env HOME=/home/me USER=me bash -c 'cd && . /dev/fd/3 3<&-' 3", append([]string{"set -e"}, text...))
+	return "runuser -u me -- env HOME=/home/me USER=me bash -ec " + quote(strings.Join(append([]string{"cd"}, text...), "\n"))
 }
 
 // heredoc gives a command the lines.

@@ -45,7 +45,7 @@ furnish() {
   mkdir -p "$work"/{bin,etc/certs.d/registry.example.com,tmp}
   chmod 1777 "$work/tmp"
   install -m 755 "$binary" "$work/bin/buildah"
-  printf '127.0.0.1 localhost registry.example.com signatures.example.com\n' >"$work/hosts"
+  printf '127.0.0.1 localhost registry.example.com signatures.example.com git.example.com\n' >"$work/hosts"
   echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$work/etc/policy.json"
   # docker.io is that part of the registry which the seed has filled.
   printf 'unqualified-search-registries = ["docker.io"]\n[[registry]]\nprefix = "docker.io"\nlocation = "registry.example.com/docker.io"\n' \
@@ -56,6 +56,10 @@ furnish() {
   echo me:100000:65536 >"$work/subuid"
   hostname builder
   ip link set lo up
+  # A way out that leads nowhere, because pasta wants one.
+  ip link add out type veth peer name away
+  ip address add 192.0.2.2/24 dev out; ip link set away up; ip link set out up
+  ip route add default via 192.0.2.1
   over /etc/containers "$work/etc"
   over /usr/share/containers "$work/share"
   over /var/lib/containers "$work/store"
@@ -67,6 +71,11 @@ furnish() {
   local file
   for file in hosts passwd group subuid; do mount --bind "$work/$file" "/etc/$file"; done
   mount --bind "$work/subuid" /etc/subgid
+  # Everybody may have a network of his own, as on a machine with udev.
+  if [ -e /dev/net/tun ]; then
+    mknod -m 666 "$work/tun" c 10 200; chmod 666 "$work/tun"
+    mount --bind "$work/tun" /dev/net/tun
+  fi
   unset "${!BUILDAH_@}" "${!DOCKER_@}" "${!CONTAINERS_@}" XDG_RUNTIME_DIR XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME REGISTRY_AUTH_FILE SOURCE_DATE_EPOCH
   export PATH=$work/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=$work/tmp HOME=/root REGISTRY=registry.example.com USER=root TERM=xterm LANG=C.UTF-8
   # What a machine has installed besides is not the pages' subject.
