@@ -14,7 +14,10 @@ import (
 func dockerFlags(lint *checkFlags) []*option {
 	return []*option{
 		newOption("attest", "SPEC", "only with disabled=true: attestations are not made", noAttestation).hide(),
-		newOption("builder", "NAME", "refused: there are no builders to choose from", func(string) error {
+		newOption("builder", "NAME", "only default, which builds where it is called", func(s string) error {
+			if s == "default" {
+				return nil
+			}
 			return unsupportedError{flag: "builder", instead: "leave it out, commands build where they are called"}
 		}).hide(),
 		newOption("call", "METHOD", "build, or check[,format=json], which is --check", func(s string) (err error) {

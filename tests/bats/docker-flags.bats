@@ -6,7 +6,7 @@ setup_file() { printf 'FROM scratch\nCOPY Dockerfile /\n' >"$BATS_FILE_TMPDIR/Do
 
 @test "docker's flags: what is turned off is not made" {
   buildah build -q --timestamp 0 "$BATS_FILE_TMPDIR"; plain=$output
-  buildah build -q --timestamp 0 --provenance=false --sbom=false --attest type=sbom,disabled=true --call build "$BATS_FILE_TMPDIR"
+  buildah build -q --timestamp 0 --builder default --provenance=false --sbom=false --attest type=sbom,disabled=true --call build "$BATS_FILE_TMPDIR"
   is "$output" "$plain"
 }
 
