@@ -39,17 +39,19 @@ func sameAs(word string) string {
 	return map[string]string{
 		"bake": "build", "cp": "copy", "create": "from IMAGE", "exec": "run CONTAINER COMMAND", "history": "inspect --tree IMAGE",
 		"import": "add", "load": "pull docker-archive:FILE", "save": "push IMAGE docker-archive:FILE", "untag": "rmi NAME",
-		"imagetools": "manifest", "df": "info", "du": "info", "diff": "inspect --tree IMAGE", "container-ls": "containers",
+		"imagetools": "manifest", "df": "info", "du": "info", "diff": "inspect --tree IMAGE",
 	}[word]
 }
 
 // otherwise says how to come to what a command does that we have in no form.
 func otherwise(word string) string {
 	switch word {
-	case "start", "stop", "restart", "kill", "pause", "unpause", "wait", "attach", "logs", "top", "stats", "port", "ps-all":
+	case "start", "stop", "restart", "kill", "pause", "unpause", "wait", "attach", "logs", "top", "stats", "port":
 		return "a working container does not keep running: `buildah run CONTAINER COMMAND` runs one command in it, `podman run` starts services"
 	case "export":
 		return "use `tar -C \"$(buildah mount CONTAINER)\" -c .`, or for an image `buildah build --output type=tar,dest=FILE`"
+	case "mkcw":
+		return "images of confidential workloads are not made in this version: convert the image with another tool"
 	case "search":
 		return "buildah does not search registries; `podman search` does"
 	case "compose", "pod", "play", "kube", "generate", "machine", "network", "volume", "swarm", "stack", "service", "secret", "context", "node", "plugin":

@@ -67,7 +67,7 @@ func TestForeignCommandsNameOurs(t *testing.T) {
 		"exec x": "buildah run", "save": "docker-archive:", "load": "docker-archive:", "export x": "type=tar", "history x": "inspect --tree",
 		"buildx build .": "buildah build", "image history x": "inspect --tree", "start x": "does not keep running", "compose up": "podman compose",
 		"image": "buildah images", "container frobnicate": "buildah containers", "cp a b": "buildah copy", "imagse": "did you mean `buildah images`",
-		"frobnicate": "`buildah help` lists",
+		"mkcw a b": "confidential", "frobnicate": "`buildah help` lists",
 	} {
 		_, err := readArgv(app, strings.Fields(line))
 		_, hints := advice(err)

@@ -52,7 +52,7 @@ buildah run --isolation chroot $(buildah from made) chown 5 /made 2>why || tail 
 @test "rootless-alone: what takes the rights of newuidmap away is named" {
   echo "$RUSER:700000:65536" | tee -a /etc/subuid >>/etc/subgid
   needs setpriv
-  mine 'setpriv --no-new-privs '"$RHOME"'/buildah --root $PWD/root --runroot $PWD/run pull -q oci:$HOME/busybox; setpriv --no-new-privs '"$RHOME"'/buildah info --probe --format json'
+  mine 'setpriv --no-new-privs '"$RHOME"'/buildah --root $PWD/root --runroot $PWD/run pull oci:$HOME/busybox; setpriv --no-new-privs '"$RHOME"'/buildah info --probe --format json'
   sed -i "/^$RUSER:/d" /etc/subuid /etc/subgid
   is "$(notices)" 1
   says "allowPrivilegeEscalation: true"
