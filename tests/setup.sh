@@ -43,5 +43,9 @@ if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
 fi
 echo "setup: installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# What apt writes is long, and wanted only when something is wrong.
+apt() { apt-get -qq "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: \"apt-get $1\" failed, see above" >&2; exit 1; }; }
+apt update
+apt install -y --no-install-recommends "${missing[@]}"
