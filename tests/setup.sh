@@ -48,4 +48,5 @@ trap 'rm -f "$log"' EXIT
 # What apt writes is long, and wanted only when something is wrong.
 apt() { apt-get -qq "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: \"apt-get $1\" failed, see above" >&2; exit 1; }; }
 apt update
-apt install -y --no-install-recommends "${missing[@]}"
+# A configuration that is there already, such as /etc/containers/registries.conf, stays; dpkg would ask.
+apt install -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}"
