@@ -90,10 +90,12 @@ func (m *Manager) Get(ctx context.Context, r Request) (*Namespace, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		var missing *MissingError
-		if reasons = append(reasons, err.Error()); !errors.As(err, &missing) {
-			notices = append(notices, err.Error())
+		// Nobody has asked for these programs, so where they were looked for is left out.
+		if missing := new(MissingError); errors.As(err, &missing) {
+			reasons = append(reasons, missing.Program+" is not installed")
+			continue
 		}
+		reasons, notices = append(reasons, err.Error()), append(notices, err.Error())
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -152,7 +152,7 @@ setup() {
   export MACHINE_PATH=$T/bin
   buildah run "$ctr" /bin/ls /sys/class/net/out0
   is "$(grep -c "using the host's network" "$T/stderr")" 1
-  says "netavark is not installed in $T; pasta is not installed in $T, $T/bin"
+  says "no private network: netavark is not installed; pasta is not installed"
   buildah run --network host "$ctr" /bin/true; is "$errors" ""
   for name in podman pasta slirp4netns:mtu=1500; do
     buildah 125 run --network $name "$ctr" /bin/true
