@@ -31,14 +31,24 @@ least=$wants
 [ "$(cd / && "$go" env GOTOOLCHAIN)" = local ] || least=1.21
 printf '%s\n' "$least" "${has#go}" | sort -CV || no_go "\"$go\" is $has"
 
+# Elsewhere than on Debian nothing is installed: what building takes is looked for, the rest is named.
+if ! command -v dpkg-query >/dev/null; then
+  lacks=
+  for program in gcc make git pkg-config; do command -v "$program" >/dev/null || lacks+=", $program"; done
+  for library in gpgme libseccomp; do pkg-config --exists "$library" 2>/dev/null || lacks+=", the headers of $library"; done
+  [ -z "$lacks" ] || { echo "setup: please install ${lacks#, }" >&2; exit 1; }
+  [ "$1" = build ] || echo "setup: this is not Debian, where \"make\" would see to it that these packages are there: ${wanted[*]}" >&2
+  exit 0
+fi
+
 missing=()
 for package in "${wanted[@]}"; do
   dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-  echo "setup: please install: ${missing[*]}" >&2
+if [ "$(id -u)" -ne 0 ]; then
+  echo "setup: please install, as root: apt-get install ${missing[*]}" >&2
   exit 1
 fi
 echo "setup: installing ${missing[*]}"

@@ -76,6 +76,25 @@ files() { (cd "$1" && find . ! -type d | sort); }
   done
 }
 
+@test "packaging: elsewhere than on Debian, what is not there is named" {
+  printf '#!/bin/sh\nexit 0\n' >there
+  printf '#!/bin/sh\ncase $2 in GOVERSION) echo go1.99 ;; esac\n' >go
+  # shellcheck disable=SC2016 # for that shell
+  printf '#!/bin/sh\n[ "$2" != gpgme ] || [ -e "%s/gpgme" ]\n' "$T" >pkg-config
+  chmod +x there go pkg-config
+  mkdir path
+  local program
+  for program in bash env awk dirname sort; do ln -s "$(command -v $program)" path/; done
+  for program in make git; do ln -s ../there path/$program; done
+  ln -s ../go ../pkg-config path/
+  without_debian() { output=$(PATH=$T/path GO=go "$TREE/tests/setup.sh" "$1" 2>&1); }
+  if without_debian build; then return 1; fi
+  is "$output" "setup: please install gcc, the headers of gpgme"
+  touch gpgme; ln -s ../there path/gcc
+  without_debian build; is "$output" ""
+  without_debian demo; is "$(wc -l <<<"$output")" 1; says "docker-registry"
+}
+
 @test "packaging: the archive, twice the same, installs and uninstalls" {
   packs tarball.sh "$BINARY" "$T/one"
   packs tarball.sh "$BINARY" "$T/two"
