@@ -137,8 +137,10 @@ func (j *pushJob) run(ctx context.Context) (p Pushed, err error) {
 		err = j.c.atDestination(j.opts.DestinationCtx, j.dest, err)
 		return Pushed{}, j.c.explain(ctx, j.opts.DestinationCtx, j.dest, err)
 	}
-	p.ManifestDigest, err = manifest.Digest(p.Manifest)
-	return p, err
+	if p.ManifestDigest, err = manifest.Digest(p.Manifest); err != nil {
+		return Pushed{}, err
+	}
+	return p, j.c.atDestination(j.opts.DestinationCtx, j.dest, j.enterReferrers(ctx, p))
 }
 
 // pushJob is one call of Push.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/manifest"
@@ -60,7 +61,7 @@ func (c *Client) pushList(ctx context.Context, list ListSource, dest string, o P
 	if err != nil {
 		return Pushed{}, err
 	}
-	j.src = listReference{ImageReference: own, c: c, list: list, withoutSignatures: o.Registry.RemoveSignatures}
+	j.src = listReference{ImageReference: own, c: c, list: list, withoutSignatures: o.Registry.RemoveSignatures, subjects: new(atomic.Bool)}
 	if err := o.selectMembers(j.opts); err != nil {
 		return Pushed{}, err
 	}
@@ -93,6 +94,7 @@ type listReference struct {
 	c                 *Client
 	list              ListSource
 	withoutSignatures bool
+	subjects          *atomic.Bool // some member that was read is about something
 }
 
 func (r listReference) NewImageSource(_ context.Context, sys *types.SystemContext) (types.ImageSource, error) {
@@ -198,6 +200,9 @@ func (s *listSource) member(ctx context.Context, d digest.Digest) (*listMember, 
 		return nil, fmt.Errorf("reading member %q: %w", d, err)
 	}
 	s.members[d] = m
+	if _, about, err := referrerOf(m.data); err == nil && about {
+		s.ref.subjects.Store(true)
+	}
 	parsed, err := manifest.FromBlob(m.data, m.mediaType)
 	if err != nil {
 		return nil, fmt.Errorf("reading member %q: %w", d, err)

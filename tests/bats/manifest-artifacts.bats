@@ -151,3 +151,70 @@ artifact() { cat "$T/root/overlay-images/$list/userdata/artifacts/${1#*sha256:}/
   # What was left half made is gone with the next change.
   is "$(find "$T/root/overlay-images/$list/userdata/artifacts" -name '.new-*')" ""
 }
+
+# referrers REPOSITORY DIGEST prints what a registry without an API for it has about a
+# manifest.
+referrers() {
+  curl -fsS -H 'Accept: application/vnd.oci.image.index.v1+json' "http://$REGISTRY/v2/$1/manifests/${2/:/-}" |
+    jq -rc '.mediaType, (.manifests[] | [.digest, .artifactType, .annotations.k])'
+}
+
+@test "artifact: found from what it is about" {
+  start_registry; setup_files
+  buildah from --name c scratch; buildah commit -q --rm c about
+  buildah push -q --digestfile "$T/about" about "docker://$REGISTRY/app:1"
+  about=$(cat "$T/about")
+  subject=docker://$REGISTRY/app:1
+  buildah manifest add --artifact --artifact-type application/spdx+json --artifact-annotation k=v --artifact-subject "$subject" list sbom.json
+  first=${output#* }
+  buildah manifest push list "docker://$REGISTRY/app:sbom"; says "what is about $about"
+  is "$(referrers app "$about")" "application/vnd.oci.image.index.v1+json
+[\"$first\",\"application/spdx+json\",\"v\"]"
+  # Another artifact, and a list, join it. What is pushed again is not listed twice.
+  buildah manifest create other
+  buildah manifest add --artifact --artifact-type text/x-note --artifact-subject "$subject" other words
+  second=${output#* }
+  buildah manifest annotate --subject "$subject" other
+  for _ in 1 2; do
+    buildah manifest push -q --digestfile "$T/digest" other "docker://$REGISTRY/app:words"; is "$output" ""
+    is "$(referrers app "$about")" "application/vnd.oci.image.index.v1+json
+[\"$first\",\"application/spdx+json\",\"v\"]
+[\"$second\",\"text/x-note\",null]
+[\"$(cat "$T/digest")\",null,null]"
+  done
+  # Other repositories, and places that are no registries, have nothing of it.
+  is "$(curl -fsS "http://$REGISTRY/v2/app/tags/list" | jq -rc '.tags | sort')" "[\"1\",\"sbom\",\"${about/:/-}\",\"words\"]"
+  buildah manifest push -q list "oci:$T/layout:list"
+  is "$(jq '.manifests | length' "$T/layout/index.json")" 1
+}
+
+@test "artifact: several that are pushed at once are all found" {
+  start_registry; setup_files
+  buildah from --name c scratch; buildah commit -q --rm c about
+  buildah push -q --digestfile "$T/about" about "docker://$REGISTRY/app:1"
+  local n pids=()
+  for n in 1 2 3 4; do
+    buildah manifest create "list$n"
+    echo "$n" >"$T/file$n"
+    buildah manifest add --artifact --artifact-subject "docker://$REGISTRY/app:1" "list$n" "file$n"
+  done
+  for n in 1 2 3 4; do
+    "$BUILDAH_BINARY" --root "$T/root" --runroot "$T/run" manifest push -q "list$n" "docker://$REGISTRY/app:list$n" 3>&- &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
+  is "$(referrers app "$(cat "$T/about")" | wc -l)" 5
+}
+
+@test "artifact: a tag that cannot be maintained is told of" {
+  start_registry; setup_files
+  buildah from --name c scratch; buildah commit -q --rm c about
+  buildah push -q --digestfile "$T/about" about "docker://$REGISTRY/app:1"
+  about=$(cat "$T/about"); tag=${about/:/-}
+  buildah push -q about "docker://$REGISTRY/app:$tag"
+  buildah manifest add --artifact --artifact-subject "docker://$REGISTRY/app:1" list words
+  buildah 125 manifest push -q list "docker://$REGISTRY/app:words"
+  says "$tag"; says "no index: remove or rename what has the tag"; one_line_error
+  curl -fsS -o "$T/now" -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$REGISTRY/v2/app/manifests/$tag"
+  is "sha256:$(sha256sum <"$T/now" | cut -d' ' -f1)" "$about"
+}
