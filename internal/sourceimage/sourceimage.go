@@ -196,10 +196,15 @@ func (l *layout) pack(ctx context.Context, artifact string) (d imgspec.Descripto
 		return d, err
 	}
 	defer root.Close()
+	read := make(chan struct{})
+	defer func() { <-read }() // the root is in use until then
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(copier.Tar(ctx, w, root, name, copier.TarOptions{})) }()
+	go func() {
+		defer close(read)
+		w.CloseWithError(copier.Tar(ctx, w, root, name, copier.TarOptions{}))
+	}()
 	defer r.Close() //nolint:errcheck // a pipe in memory
 	packed, err := compress.NewBudget(0).Reader(ctx, r, compress.Gzip, compress.DefaultGzipLevel)
 	if err != nil {
