@@ -42,7 +42,7 @@ load helpers
   try "history web" 'buildah inspect --tree IMAGE'
   try "run -it web sh" "--terminal"
   try "run -d web sh" "podman run"
-  try "build --builder x ." "no daemon"
+  try "build --builder x ." "leave it out"
   try "imagse" 'did you mean `buildah images`?'
   try "build --tagg x ." 'did you mean `--tag`?'
   buildah manifest creat; says 'did you mean `buildah manifest create`?'

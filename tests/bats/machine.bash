@@ -28,14 +28,18 @@ kept() { grep -l "\"host\":\"[0-9]*:$MACHINE\"" /run/buildah/network/*/plan.json
 
 # nothing_kept waits until all network namespaces are disconnected: their interfaces,
 # addresses and keepers are gone.
+# The kernel takes interfaces down some time after the last process of a namespace.
 nothing_kept() {
-  for _ in $(seq 80); do
-    [ -z "$(kept)" ] && break
+  for _ in $(seq 100); do
+    [ "$(kept; interfaces)" = 0 ] && break
     sleep 0.1
   done
   is "$(kept)" ""
-  is "$(on_machine ip -o link | grep -c 'podman\|veth[0-9]')" 0
+  is "$(interfaces)" 0
 }
+
+# interfaces counts those of containers.
+interfaces() { on_machine ip -o link | grep -c 'podman\|veth[0-9]'; }
 
 # with_conf LINES... makes a containers.conf of the lines.
 with_conf() {
