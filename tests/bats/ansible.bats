@@ -58,6 +58,7 @@ play() {
 }
 
 @test "ansible: another user, files fetched, and tasks that fail" {
+  [ -n "${SOAK:-}" ] || skip "it takes long: make soak"
   buildah pull -q "oci:$RHOME/home/python:3"; buildah tag "$output" docker.io/library/python:3-slim-bookworm
   buildah from --name box docker.io/library/python:3-slim-bookworm
   cat >play.yml <<'YAML'
@@ -88,6 +89,7 @@ YAML
 }
 
 @test "ansible: as an ordinary user, below buildah unshare" {
+  [ -n "${SOAK:-}" ] || skip "it takes long: make soak"
   cp -r "$EXAMPLES/ansible" "$RHOME/home/ansible"; chown -R "$RUSER:" "$RHOME/home/ansible"
   mine "ulimit -u 1000; export BUILDAH_ISOLATION=chroot
     buildah pull -q oci:\$HOME/python:3 >id; buildah tag \$(cat id) docker.io/library/python:3-slim-bookworm

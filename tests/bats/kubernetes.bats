@@ -22,6 +22,9 @@ setup_file() {
 
 teardown_file() { stop_all; }
 
+# long is for tests that repeat what others show with one more setting.
+long() { [ -n "${SOAK:-}" ] || skip "it takes long: make soak"; }
+
 # variant NAME [one-id]: a pod of security/ builds and pushes.
 variant() {
   pod "security/$1.yaml" "Job/build-$1"
@@ -30,11 +33,11 @@ variant() {
   rm -r "$T/pod"
 }
 
-@test "kubernetes: security/unconfined.yaml" { variant unconfined one-id; }
+@test "kubernetes: security/unconfined.yaml" { long; variant unconfined one-id; }
 @test "kubernetes: security/sys-chroot.yaml" { variant sys-chroot one-id; }
-@test "kubernetes: security/several-ids.yaml" { variant several-ids; }
-@test "kubernetes: security/baseline.yaml" { variant baseline; }
-@test "kubernetes: security/user-namespace.yaml" { variant user-namespace; }
+@test "kubernetes: security/several-ids.yaml" { long; variant several-ids; }
+@test "kubernetes: security/baseline.yaml" { long; variant baseline; }
+@test "kubernetes: security/user-namespace.yaml" { long; variant user-namespace; }
 
 @test "kubernetes: security/restricted.yaml" {
   variant restricted one-id
