@@ -106,11 +106,12 @@ func confinedHints(err error) []string {
 	return append(hints, more)
 }
 
-// oneLine is the text of an error without line breaks: joined errors become a list.
+// oneLine is the text of an error without line breaks: joined errors become a list. What
+// registries and images say in it must not steer the terminal.
 func oneLine(err error) string {
 	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
 	for i, l := range lines {
-		lines[i] = strings.TrimSpace(l)
+		lines[i] = printable(strings.TrimSpace(l))
 	}
 	return strings.Join(lines, "; ")
 }

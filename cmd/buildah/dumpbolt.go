@@ -36,8 +36,11 @@ func (p *program) dumpBoltCommand() *cli.Command {
 
 // dumpBolt writes what is in a database, without changing it.
 func dumpBolt(w io.Writer, file string) (err error) {
-	if _, err := os.Stat(file); err != nil { // bolt would wait for a lock
+	switch info, err := os.Stat(file); {
+	case err != nil: // bolt would wait for a lock
 		return fmt.Errorf("reading a bolt database: %w", err)
+	case !info.Mode().IsRegular(): // or for who writes into a pipe
+		return fmt.Errorf("reading a bolt database: %q is no regular file", file)
 	}
 	// The file is mapped and believed: a damaged page is a panic, or a fault.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -61,7 +64,13 @@ func dumpBolt(w io.Writer, file string) (err error) {
 	return err
 }
 
+// boltDepth is how far buckets may lie in each other: damaged ones may lie in themselves.
+const boltDepth = 100
+
 func dumpBucket(w *bytes.Buffer, name []byte, b *bbolt.Bucket, depth int) error {
+	if depth == boltDepth {
+		return fmt.Errorf("more than %d buckets lie in each other", boltDepth)
+	}
 	indent := strings.Repeat("  ", depth)
 	fmt.Fprintf(w, "%s[%q]\n", indent, name)
 	return b.ForEach(func(k, v []byte) error {

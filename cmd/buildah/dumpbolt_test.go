@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // boltFile makes a database with a bucket in a bucket.
@@ -35,6 +37,27 @@ func boltFile(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// deepBolt makes a database with as many buckets in each other as are refused.
+func deepBolt(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "deep.db")
+	db, err := bbolt.Open(file, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucket([]byte("b"))
+		for i := 0; i < boltDepth && err == nil; i++ {
+			b, err = b.CreateBucket([]byte("b"))
+		}
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -81,7 +104,11 @@ func TestDumpBoltRefuses(t *testing.T) {
 	if err := os.WriteFile(damaged, body, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{text, short, damaged, filepath.Join(t.TempDir(), "none"), t.TempDir()} {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{text, short, damaged, pipe, deepBolt(t), filepath.Join(t.TempDir(), "none"), t.TempDir()} {
 		var out strings.Builder
 		if err := dumpBolt(&out, file); err == nil || !strings.Contains(err.Error(), file) {
 			t.Errorf("%s: %v", file, err)

@@ -16,8 +16,12 @@ import (
 )
 
 // ReadTar gives the entries of a tar.
-func ReadTar(r io.Reader) ([]Entry, error) {
+func ReadTar(r io.Reader) ([]Entry, error) { return readTar(r, maxNames) }
+
+// readTar takes so many bytes of names.
+func readTar(r io.Reader, most int) ([]Entry, error) {
 	var list []Entry
+	names := 0
 	for t := tar.NewReader(r); ; {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -29,7 +33,11 @@ func ReadTar(r io.Reader) ([]Entry, error) {
 		if len(list) == maxNodes {
 			return nil, fmt.Errorf("reading a tar: there are more than %d entries", maxNodes)
 		}
-		list = append(list, EntryOf(h))
+		e := EntryOf(h)
+		if names += len(e.Name) + len(e.Link); names > most {
+			return nil, fmt.Errorf("reading a tar: its names have more than %d bytes", most)
+		}
+		list = append(list, e)
 	}
 }
 
@@ -61,8 +69,14 @@ func (w *withoutContent) Read(p []byte) (int, error) {
 	return int(n), err
 }
 
+// longest is what a layer may have in bytes, well below where a position overflows.
+const longest = 1 << 62
+
 // Seek goes forward only, which is all that the reader of tars wants.
 func (w *withoutContent) Seek(offset int64, whence int) (int64, error) {
+	if offset > longest-w.pos {
+		return 0, errors.New("reading the headers of a layer: it is longer than any file")
+	}
 	if whence != io.SeekCurrent || offset < 0 {
 		return 0, errors.New("a layer is read from its begin to its end")
 	}

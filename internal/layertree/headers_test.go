@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"strings"
@@ -103,6 +104,42 @@ func TestReadHeadersRefuses(t *testing.T) {
 	}
 	if _, err := ReadHeaders(strings.NewReader("no gzip")); err == nil {
 		t.Error("what is not compressed was read")
+	}
+}
+
+func TestReadTarLimitsNames(t *testing.T) {
+	t.Parallel()
+	tarball := sample(t)
+	entries, err := ReadTar(bytes.NewReader(tarball))
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	for _, e := range entries {
+		size += len(e.Name) + len(e.Link)
+	}
+	if _, err := readTar(bytes.NewReader(tarball), size); err != nil {
+		t.Error(err)
+	}
+	if _, err := readTar(bytes.NewReader(tarball), size-1); err == nil {
+		t.Error("names were read that are longer than they may be")
+	}
+}
+
+// Sizes that no file has must neither overflow nor be read as zeros.
+func TestReadHeadersRefusesEndlessLayers(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for range 3 {
+		var b bytes.Buffer
+		if err := tar.NewWriter(&b).WriteHeader(&tar.Header{Name: "f", Typeflag: tar.TypeReg, Size: 1 << 61, Format: tar.FormatGNU}); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&text, `{"type":2,"payload":%q}`+"\n", base64.StdEncoding.EncodeToString(b.Bytes()))
+		fmt.Fprintf(&text, `{"type":1,"name":"f","size":%d}`+"\n", 1<<61)
+	}
+	if list, err := ReadHeaders(lines(text.String())); err == nil {
+		t.Errorf("%v was read", list)
 	}
 }
 

@@ -5,7 +5,9 @@ package layertree
 import (
 	"archive/tar"
 	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -20,9 +22,14 @@ type Entry struct {
 	UID, GID   int
 }
 
-// EntryOf takes what is needed from the header of a tar.
+// EntryOf takes what is needed from the header of a tar. Names are copied: they may be
+// parts of a text of a megabyte, of which nothing else is needed.
 func EntryOf(h *tar.Header) Entry {
-	return Entry{Name: h.Name, Link: h.Linkname, Kind: h.Typeflag, Size: h.Size, Mode: h.Mode, UID: h.Uid, GID: h.Gid}
+	e := Entry{Name: strings.Clone(h.Name), Kind: h.Typeflag, Size: h.Size, Mode: h.Mode, UID: h.Uid, GID: h.Gid}
+	if e.Kind == tar.TypeLink {
+		e.Link = strings.Clone(h.Linkname)
+	}
+	return e
 }
 
 // Layer counts what a layer does. Bytes are those of regular files.
@@ -66,15 +73,17 @@ const (
 )
 
 // What foreign layers may have: no path that a system call refuses, and no more paths
-// than memory has place for.
+// and bytes in them than memory has place for.
 const (
 	maxPath  = 4096
 	maxNodes = 10_000_000
+	maxNames = 1 << 30
 )
 
 // data is the content of a file, which may have several names.
 type data struct {
 	at       *node // its first name
+	more     []*node
 	size     int64
 	links    int
 	layer    int
@@ -90,6 +99,7 @@ type node struct {
 	children map[string]*node
 	data     *data
 	layer    int // that described it last
+	cleared  int // that removed last what lower ones had below it
 	dir      bool
 	mode     int64
 	uid, gid int
@@ -99,6 +109,7 @@ type node struct {
 type Survey struct {
 	root      node
 	nodes     int
+	size      int64 // of all files
 	layers    []Layer
 	files     []*data
 	whiteouts []Whiteout
@@ -142,7 +153,7 @@ func (s *Survey) entry(e *Entry) error {
 		if err != nil {
 			return err
 		}
-		s.put(n, e)
+		return s.put(n, e)
 	}
 	return nil
 }
@@ -215,7 +226,7 @@ func (s *Survey) find(name string) *node {
 }
 
 // put gives a path what the layer on top says about it.
-func (s *Survey) put(n *node, e *Entry) {
+func (s *Survey) put(n *node, e *Entry) error {
 	linked := s.linked(e)
 	if linked != nil {
 		linked.links++ // before the name is taken from what it may be itself
@@ -225,15 +236,27 @@ func (s *Survey) put(n *node, e *Entry) {
 	switch {
 	case linked != nil:
 		n.data = linked
+		linked.more = append(linked.more, n)
 	case e.hasContent():
+		if e.Size > math.MaxInt64-s.size {
+			return errors.New("the files have more bytes than can be counted")
+		}
+		s.size += e.Size
 		n.data = &data{at: n, size: e.Size, links: 1, layer: n.layer}
 		s.files = append(s.files, n.data)
 		s.top().Size += e.Size
 	}
+	return nil
 }
 
+// hasContent is true of regular files that are not empty. Others may have a size, too,
+// which means nothing.
 func (e *Entry) hasContent() bool {
-	return e.Size > 0 && e.Kind != tar.TypeDir && e.Kind != tar.TypeLink && e.Kind != tar.TypeSymlink
+	switch e.Kind {
+	case tar.TypeDir, tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		return false
+	}
+	return e.Size > 0
 }
 
 // replace makes place for an entry, and counts it. A directory that is there as well
@@ -300,7 +323,15 @@ func (s *Survey) hide(n *node, how string, w *Whiteout, below int) {
 	}
 }
 
+// hideBelow goes through a directory once for the whiteouts of a layer, however many
+// there are: afterwards nothing of lower layers is there.
 func (s *Survey) hideBelow(n *node, how string, w *Whiteout, below int) {
+	if current := len(s.layers); below == current {
+		if n.cleared == current {
+			return
+		}
+		n.cleared = current
+	}
 	for _, child := range n.children {
 		s.hide(child, how, w, below)
 	}
@@ -331,7 +362,7 @@ func (s *Survey) Largest(n int) []File {
 	list := make([]File, min(n, len(s.files)))
 	for i := range list {
 		d := s.files[i]
-		list[i] = File{Path: d.at.path(), Size: d.size, Layer: d.layer, HiddenBy: d.hiddenBy, How: d.how}
+		list[i] = File{Path: d.path(), Size: d.size, Layer: d.layer, HiddenBy: d.hiddenBy, How: d.how}
 	}
 	return list
 }
@@ -342,6 +373,15 @@ func (s *Survey) Whiteouts(n int) []Whiteout {
 		return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(b.Entries, a.Entries))
 	})
 	return slices.Clone(s.whiteouts[:min(n, len(s.whiteouts))])
+}
+
+// path is the first name that is left, or the first of all when there is none.
+func (d *data) path() string {
+	if d.hiddenBy > 0 || d.at.data == d {
+		return d.at.path()
+	}
+	left := slices.IndexFunc(d.more, func(n *node) bool { return n.data == d })
+	return d.more[left].path()
 }
 
 func (n *node) path() string {

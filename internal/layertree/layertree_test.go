@@ -2,6 +2,8 @@ package layertree
 
 import (
 	"archive/tar"
+	"math"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,6 +70,12 @@ func TestSurvey(t *testing.T) {
 				{Path: "/a", Layer: 2, Entries: 1},
 			},
 		},
+		"content is called by a name that is left": {
+			layers:    [][]Entry{{file("a", 7), link("b", "a"), link("c", "a")}, {gone(".wh.a"), file("b", 1)}},
+			want:      []Layer{{Size: 7, Added: 3}, {Size: 1, Changed: 1, Removed: 1}},
+			files:     []File{{Path: "/c", Size: 7, Layer: 1}, {Path: "/b", Size: 1, Layer: 2}},
+			whiteouts: []Whiteout{{Path: "/a", Layer: 2, Entries: 1}},
+		},
 		"a file in the place of a directory, and a directory in the place of a file": {
 			layers: [][]Entry{{dir("d"), file("d/f", 7), file("g", 1)}, {file("d", 2), dir("g"), file("g/h", 3)}},
 			want:   []Layer{{Size: 8, Added: 3, Hidden: 8}, {Size: 5, Added: 1, Changed: 2}},
@@ -86,6 +94,27 @@ func TestSurvey(t *testing.T) {
 			layers:    [][]Entry{{dir("./"), link("a", "none"), gone("x/.wh.y"), gone(".wh..wh.plnk"), {Name: "g", Kind: tar.TypeXGlobalHeader}}},
 			want:      []Layer{{Added: 1, Removed: 1}},
 			whiteouts: []Whiteout{{Path: "/x/y", Layer: 1}},
+		},
+		"a directory that is removed again and again, also by the next layer": {
+			layers: [][]Entry{
+				{dir("d"), file("d/f", 7)},
+				{file("d", 1), dir("d"), file("d/g", 2)},
+				{gone("d/.wh..wh..opq"), gone("d/.wh..wh..opq"), file("d/h", 4), gone(".wh.d")},
+			},
+			want: []Layer{{Size: 7, Added: 2, Hidden: 7}, {Size: 3, Added: 1, Changed: 1, Hidden: 3}, {Size: 4, Added: 1, Removed: 3}},
+			files: []File{
+				{Path: "/d/f", Size: 7, Layer: 1, HiddenBy: 2, How: Replaced},
+				{Path: "/d/h", Size: 4, Layer: 3},
+				{Path: "/d/g", Size: 2, Layer: 2, HiddenBy: 3, How: Removed},
+				{Path: "/d", Size: 1, Layer: 2, HiddenBy: 2, How: Replaced},
+			},
+			whiteouts: []Whiteout{
+				{Path: "/d", Layer: 3, Opaque: true, Entries: 1, Size: 2}, {Path: "/d", Layer: 3, Entries: 1}, {Path: "/d", Layer: 3, Opaque: true},
+			},
+		},
+		"only regular files have bytes": {
+			layers: [][]Entry{{{Name: "p", Kind: tar.TypeFifo, Size: 7}, {Name: "c", Kind: tar.TypeChar, Size: 7}, {Name: "b", Kind: tar.TypeBlock, Size: 7}}},
+			want:   []Layer{{Added: 3}},
 		},
 		"nothing leads out of the root": {
 			layers: [][]Entry{{file("../../f", 1), file("a/../g", 1)}},
@@ -124,5 +153,36 @@ func TestSurveyRefusesLongPaths(t *testing.T) {
 	var s Survey
 	if err := s.Add([]Entry{file(string(make([]byte, maxPath+1)), 1)}); err == nil {
 		t.Error("a path that nobody can unpack was taken")
+	}
+}
+
+func TestSurveyRefusesMoreBytesThanCanBeCounted(t *testing.T) {
+	t.Parallel()
+	var s Survey
+	if err := s.Add([]Entry{file("a", math.MaxInt64)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Add([]Entry{file("b", 1)}); err == nil {
+		t.Errorf("there are %+v", s.Layers())
+	}
+}
+
+// If each whiteout went through its directory, this would take minutes.
+func TestSurveyOfManyWhiteouts(t *testing.T) {
+	t.Parallel()
+	const many = 1 << 17
+	entries := make([]Entry, 0, 2*many)
+	for i := range many {
+		entries = append(entries, gone("d/"+strconv.Itoa(i)))
+	}
+	for range many / 2 {
+		entries = append(entries, gone("d/"+whiteoutOpaque), gone(whiteoutPrefix+"d"))
+	}
+	var s Survey
+	if err := s.Add(entries); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Layers()[0]; got != (Layer{Added: many, Removed: many}) {
+		t.Errorf("%+v", got)
 	}
 }

@@ -84,6 +84,7 @@ func Make(dir string, fill func(dir string) error) (err error) {
 type layout struct {
 	root  *os.Root
 	index imgspec.Index
+	made  map[digest.Digest]bool // blobs that were not there before
 }
 
 // openLayout opens a directory. The caller closes it.
@@ -212,6 +213,11 @@ func ParseManifest(data []byte) (imgspec.Manifest, error) {
 	if m.Config.MediaType != ConfigMediaType {
 		return m, fmt.Errorf("%w: its configuration is %q", ErrNotSource, m.Config.MediaType)
 	}
+	for _, d := range append([]imgspec.Descriptor{m.Config}, m.Layers...) {
+		if err := d.Digest.Validate(); err != nil {
+			return m, fmt.Errorf("reading the manifest: blob %q: %w", d.Digest, err)
+		}
+	}
 	return m, nil
 }
 
@@ -238,12 +244,30 @@ func (l *layout) stream(mediaType string, r io.Reader) (imgspec.Descriptor, erro
 	d.Digest, d.Size = sum.Digest(), size
 	name, err := blobName(d.Digest)
 	if err == nil {
+		_, found := l.root.Lstat(name)
+		l.note(d.Digest, errors.Is(found, fs.ErrNotExist))
 		err = l.root.Rename(temp, name)
 	}
 	if err != nil {
 		return d, errors.Join(err, l.root.Remove(temp))
 	}
 	return d, nil
+}
+
+// note remembers a blob that is new.
+func (l *layout) note(d digest.Digest, isNew bool) {
+	if l.made == nil {
+		l.made = map[digest.Digest]bool{}
+	}
+	l.made[d] = l.made[d] || isNew
+}
+
+// undo removes a blob again, unless it was there before: other images may have it.
+func (l *layout) undo(d digest.Digest) error {
+	if !l.made[d] {
+		return nil
+	}
+	return l.drop(d)
 }
 
 // temporary writes a file beside the blobs, which is on disk when this returns.
@@ -282,9 +306,12 @@ func (l *layout) writeFile(name string, value any) error {
 	return nil
 }
 
-// drop removes a blob that no image of the index names; it may be gone already.
+// drop removes a blob that no image of the index names; it may be gone already. What
+// lists in the index name is not known, so that beside one everything stays.
 func (l *layout) drop(d digest.Digest) error {
-	if slices.ContainsFunc(l.index.Manifests, func(have imgspec.Descriptor) bool { return have.Digest == d }) {
+	if slices.ContainsFunc(l.index.Manifests, func(have imgspec.Descriptor) bool {
+		return have.Digest == d || have.MediaType != imgspec.MediaTypeImageManifest
+	}) {
 		return nil
 	}
 	name, err := blobName(d)

@@ -138,10 +138,7 @@ func add(ctx context.Context, dir, ref, artifact string, annotations map[string]
 	}
 	layer.Annotations = maps.Clone(annotations)
 	if err := l.append(at, m, layer); err != nil {
-		if !slices.ContainsFunc(m.Layers, func(have imgspec.Descriptor) bool { return have.Digest == layer.Digest }) {
-			err = errors.Join(err, l.drop(layer.Digest))
-		}
-		return err
+		return errors.Join(err, l.undo(layer.Digest))
 	}
 	return nil
 }
@@ -157,7 +154,7 @@ func (l *layout) append(at int, m imgspec.Manifest, layer imgspec.Descriptor) er
 	l.index.Manifests[at].Digest, l.index.Manifests[at].Size = d.Digest, d.Size
 	if err := l.writeFile(imgspec.ImageIndexFile, l.index); err != nil {
 		l.index.Manifests[at] = old
-		return errors.Join(err, l.drop(d.Digest))
+		return errors.Join(err, l.undo(d.Digest))
 	}
 	return l.drop(old.Digest)
 }

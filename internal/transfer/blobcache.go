@@ -83,8 +83,12 @@ func (c blobCache) open(b blob) (*os.File, bool) {
 	return f, true
 }
 
-// drop removes a damaged blob and what is said of it.
+// drop removes a damaged blob and what is said of it. A foreign manifest may have said
+// the digest: what is none could lead out of the directory.
 func (c blobCache) drop(d digest.Digest) {
+	if d.Validate() != nil {
+		return
+	}
 	os.Remove(c.path(d))
 	os.Remove(c.path(d) + decompressedNote)
 }

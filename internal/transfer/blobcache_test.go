@@ -53,3 +53,31 @@ func TestBlobCacheKeepsFormsOfALayer(t *testing.T) {
 		t.Errorf("left over: %q, %v", left, err)
 	}
 }
+
+// What a manifest calls a digest does not lead out of the directory.
+func TestBlobCacheDropsNothingElse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := blobCache{filepath.Join(dir, "cache")}
+	if err := os.Mkdir(c.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d := digest.FromString("blob")
+	kept := []string{filepath.Join(dir, "file"), filepath.Join(c.dir, "mine"), filepath.Join(dir, "file"+decompressedNote)}
+	for _, path := range append(kept, c.path(d)) {
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []digest.Digest{"../file", "mine", "", "sha256:../../file", d} {
+		c.drop(name)
+	}
+	for _, path := range kept {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(c.path(d)); !os.IsNotExist(err) {
+		t.Errorf("the damaged blob: %v", err)
+	}
+}

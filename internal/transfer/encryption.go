@@ -82,7 +82,7 @@ func undecrypted(err error) error {
 	return &EncryptedError{err}
 }
 
-// readable finds out before anything is stored whether the layers can be decrypted. What
+// readable finds out before anything is stored whether the layers can be named and decrypted. What
 // else may be wrong with the manifest is the copier's to say.
 func (j *pullJob) readable(ctx context.Context, sys *types.SystemContext, src types.ImageSource) error {
 	m, err := chosenManifest(ctx, sys, src)
@@ -98,6 +98,9 @@ func (j *pullJob) readable(ctx context.Context, sys *types.SystemContext, src ty
 		return err
 	}
 	for _, layer := range m.LayerInfos() {
+		if err := checkDigest(layer.BlobInfo); err != nil {
+			return err
+		}
 		if !encryptedType(layer.MediaType) {
 			continue
 		}
@@ -121,7 +124,7 @@ func chosenManifest(ctx context.Context, sys *types.SystemContext, src types.Ima
 	if err != nil {
 		return nil, err
 	}
-	return manifest.FromBlob(data, mediaType)
+	return manifest.FromBlob(data, manifest.NormalizedMIMEType(mediaType))
 }
 
 // encrypted tells whether any layer of an image is.

@@ -23,6 +23,15 @@ func (s limitedSource) GetManifest(ctx context.Context, instance *digest.Digest)
 	return data, mediaType, err
 }
 
+// checkDigest refuses a layer that a manifest names by what is no digest: it would be
+// written to the terminal, and become the name of a file.
+func checkDigest(layer types.BlobInfo) error {
+	if err := layer.Digest.Validate(); err != nil {
+		return fmt.Errorf("reading the manifest: layer %q: %w", layer.Digest, err)
+	}
+	return nil
+}
+
 // manifestSizeError is a manifest of so many bytes.
 type manifestSizeError int
 

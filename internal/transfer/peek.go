@@ -91,7 +91,7 @@ func (j *pullJob) peekAt(ctx context.Context, sys *types.SystemContext, ref type
 	if err != nil {
 		return p, err
 	}
-	if img.ConfigInfo().Digest == "" || encrypted(img) {
+	if img.ConfigInfo().Digest.Validate() != nil || encrypted(img) {
 		return p, errNoPeek // it is from before 2016, or Pull has to say what is wrong
 	}
 	if _, err := j.c.Store.Image(img.ConfigInfo().Digest.Encoded()); err == nil {

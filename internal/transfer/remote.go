@@ -116,6 +116,9 @@ func (r *Remote) read(ctx context.Context, sys *types.SystemContext, ref types.I
 	}
 	r.Layers = nil
 	for _, l := range img.LayerInfos() {
+		if err := checkDigest(l); err != nil {
+			return err
+		}
 		r.Layers = append(r.Layers, RemoteLayer{Digest: l.Digest, Size: l.Size, MediaType: l.MediaType})
 	}
 	return nil
