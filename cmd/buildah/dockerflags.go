@@ -29,7 +29,7 @@ func dockerFlags(lint *checkFlags) []*option {
 				return nil
 			}
 			return attestationError("provenance")
-		}).hide().alone("true"),
+		}).hide(),
 	}
 }
 

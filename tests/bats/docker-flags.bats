@@ -8,6 +8,8 @@ setup_file() { printf 'FROM scratch\nCOPY Dockerfile /\n' >"$BATS_FILE_TMPDIR/Do
   buildah build -q --timestamp 0 "$BATS_FILE_TMPDIR"; plain=$output
   buildah build -q --timestamp 0 --builder default --provenance=false --sbom=false --attest type=sbom,disabled=true --call build "$BATS_FILE_TMPDIR"
   is "$output" "$plain"
+  buildah build -q --timestamp 0 --provenance false --sbom false "$BATS_FILE_TMPDIR"
+  is "$output" "$plain"
 }
 
 @test "docker's flags: --call=check is --check" {
