@@ -111,9 +111,11 @@ released() {
   export REGISTRY IMAGE=$REGISTRY/team/jk LOGIN_USR=user LOGIN_PSW=secret GIT_COMMIT=$commit ARCH
   for ARCH in amd64 arm64; do
     runner "jk-$ARCH" Jenkinsfile Image
-    says "tested Linux"; says "pushed $IMAGE@$(cat "$T/jk-$ARCH/work/digest")"
+    says "tested Linux"; says "pushed $IMAGE@$(cat "$T/jk-$ARCH/work/digest")"; says_not "printf %s secret"
   done
   runner jk-release Jenkinsfile Release
+  says_not "printf %s secret"
+  is "$("$T/jk-release/bin/buildah" images -q)" "" # no list is left
   released team/jk "$(cat "$T/jk-release/work/digest")"
   # A test that fails fails the build: nothing is pushed, and no container is left.
   printf '#!/bin/sh\nexit 7\n' >"$T/checkout/app/test"
@@ -126,6 +128,8 @@ released() {
   local read=("python3" "$BATS_TEST_DIRNAME/ci-snippets.py")
   sed 's/^jobs:/jobz:/' "$EXAMPLES/ci/github-actions.yml" >github.yml
   run "${read[@]}" github.yml build; [ "$status" -ne 0 ]; [[ $output == *"jobz: no such key"* ]]
+  sed '/persist-credentials/d' "$EXAMPLES/ci/github-actions.yml" >github.yml
+  run "${read[@]}" github.yml build; [ "$status" -ne 0 ]; [[ $output == *"the token of a checkout"* ]]
   sed 's/^  stage: release/  stage: later/' "$EXAMPLES/ci/gitlab-ci.yml" >gitlab.yml || return 1
   run "${read[@]}" gitlab.yml build; [ "$status" -ne 0 ]; [[ $output == *"stage later is not there"* ]]
   sed 's/steps {/stepz {/' "$EXAMPLES/ci/Jenkinsfile" >Jenkinsfile

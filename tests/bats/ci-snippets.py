@@ -57,6 +57,8 @@ def github(text, job, contexts):
                 raise SystemExit(f"{name}: a step either runs or uses")
             if "${{" in step.get("run", ""):
                 raise SystemExit(f"{name}: an expression in a script lets its value be carried out")
+            if "checkout" in step.get("uses", "") and step.get("with", {}).get("persist-credentials") != "false":
+                raise SystemExit(f"{name}: the token of a checkout may get into the image")
         if each.get("needs", name) not in flow["jobs"]:
             raise SystemExit(f"{name} needs {each['needs']}, which is not there")
     chosen = flow["jobs"][job]
