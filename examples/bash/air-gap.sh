@@ -7,7 +7,7 @@
 # FILE.sha256 lies beside FILE. Needs jq. For a single image, `buildah push IMAGE
 # oci-archive:FILE` and `buildah pull oci-archive:FILE` do.
 set -euo pipefail
-case ${1-} in '' | -h | --help) sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
+case ${2-} in '') sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
 
 verb=$1
 file=$2

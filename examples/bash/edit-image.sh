@@ -8,7 +8,7 @@
 # Needs root, or `buildah unshare` in front, and jq. A link in an image may lead anywhere:
 # only edit files of images that you trust, or use `buildah run`.
 set -euo pipefail
-case ${1-} in '' | -h | --help) sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
+case ${3-} in '') sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
 
 from=$1
 image=$2

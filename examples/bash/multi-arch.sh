@@ -8,7 +8,7 @@
 #   LIST         name in the local store, such as localhost/app:1
 #   DESTINATION  where to push list and images, such as docker://REGISTRY/USER/app:1
 set -euo pipefail
-case ${1-} in '' | -h | --help) sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
+case ${2-} in '') sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
 
 directory=$1
 list=$2

@@ -8,7 +8,7 @@
 # Environment: LOOKASIDE, the URL below which signatures lie (file:///var/lib/containers/sigstore):
 #   write to a file: URL, and serve the same directory by https: to those who pull.
 set -euo pipefail
-case ${1-} in '' | -h | --help) sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
+case ${3-} in '') sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
 
 lookaside=${LOOKASIDE:-file:///var/lib/containers/sigstore}
 work=$(mktemp -d)

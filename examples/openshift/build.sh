@@ -33,7 +33,12 @@ build() { jq -r "($1) // empty" <<<"$BUILD"; }
 # pod has in its environment as well.
 option() { printf '%s' "${!1:-}"; }
 
-on() { [[ ${1,,} =~ ^(1|true|yes)$ ]]; }
+# on VALUE... says whether one of them is yes.
+on() {
+  local value
+  for value; do [[ ! ${value,,} =~ ^(1|true|yes)$ ]] || return 0; done
+  return 1
+}
 
 clean_up() {
   [ -z "$watch" ] || kill "$watch" 2>/dev/null || true
@@ -191,8 +196,8 @@ by_dockerfile() {
   { [ -z "$target" ] || echo "FROM $target"; variables; } >"$work/last"
   [ ! -s "$work/last" ] || flags+=(-f "$work/last")
   [ -z "$cache" ] || flags+=(--layers "--cache-from=$cache" "--cache-to=type=registry,ref=$cache,ignore-error=true")
-  ! on "$(option BUILD_NO_CACHE)$(build .spec.strategy.dockerStrategy.noCache)" || flags+=(--no-cache)
-  ! on "$(option BUILD_FORCE_PULL)$(build .spec.strategy.dockerStrategy.forcePull)" || flags+=(--pull=always)
+  ! on "$(option BUILD_NO_CACHE)" "$(build .spec.strategy.dockerStrategy.noCache)" || flags+=(--no-cache)
+  ! on "$(option BUILD_FORCE_PULL)" "$(build .spec.strategy.dockerStrategy.forcePull)" || flags+=(--pull=always)
   ! on "$(option BUILDAH_QUIET)" || flags+=(--quiet)
   [ -z "$(option BUILD_FROM)" ] || flags+=("--from=$(option BUILD_FROM)")
   step own DockerBuildFailed buildah --log-level "$level" build --authfile "$work/pull.json" --format docker \
@@ -206,7 +211,7 @@ by_s2i() {
   jq -r '.spec.strategy | (.customStrategy, .sourceStrategy) | .env[]? | select(.name | test("^(BUILD|BUILDAH|S2I|GIT|OPENSHIFT)_") | not)
     | "\(.name)=\(.value // env[.name] // "")"' <<<"$BUILD" >"$work/environment"
   export S2I_ENVIRONMENT=$work/environment S2I_PREVIOUS=$output
-  S2I_INCREMENTAL=$(on "$(option S2I_INCREMENTAL)$(build .spec.strategy.sourceStrategy.incremental)" && echo true || echo false)
+  S2I_INCREMENTAL=$(on "$(option S2I_INCREMENTAL)" "$(build .spec.strategy.sourceStrategy.incremental)" && echo true || echo false)
   S2I_SCRIPTS_URL=$(option S2I_SCRIPTS_URL)
   S2I_SCRIPTS_URL=${S2I_SCRIPTS_URL:-$(build .spec.strategy.sourceStrategy.scripts)}
   export S2I_INCREMENTAL S2I_SCRIPTS_URL REGISTRY_AUTH_FILE=$work/pull.json
@@ -220,16 +225,23 @@ by_s2i() {
 }
 
 # allowed_user checks, where the cluster allows only some users (ALLOWED_UIDS, such as
-# "1-" for all but root), that the scripts of $1 run as one of them: by number.
+# "1-" for all but root), that the scripts and the triggers of $1 run as such: by number.
 allowed_user() {
-  local user range low high
+  local users user range low high fits
   [ -n "${ALLOWED_UIDS:-}" ] || return 0
-  user=$(buildah inspect --type image "$1" | jq -r '.OCIv1.config | (.Labels["io.openshift.s2i.assemble-user"] // .User // "") | split(":")[0] // ""')
-  for range in ${ALLOWED_UIDS//,/ }; do
-    low=${range%%-*} high=${range##*-}
-    [[ ! $user =~ ^[0-9]+$ ]] || [ "$user" -lt "${low:-0}" ] || [ "$user" -gt "${high:-$user}" ] || return 0
-  done
-  fail 64 BuildConfigInvalid "the scripts of $1 run as user \"$user\", which ALLOWED_UIDS=$ALLOWED_UIDS does not have"
+  users=$(buildah inspect --type image "$1" | jq -r '.OCIv1.config as $config | $config.Labels as $labels
+    | ($labels["io.openshift.s2i.assemble-user"] // $labels["io.s2i.assemble-user"] // "" | if . == "" then $config.User // "" else . end),
+      (.Docker.config.OnBuild[]? | select(test("^\\s*USER\\s"; "i")) | sub("^\\s*USER\\s+"; ""; "i"))
+    | split(":")[0] // ""')
+  while IFS= read -r user; do
+    fits=
+    for range in ${ALLOWED_UIDS//,/ }; do
+      low=${range%%-*} high=${range##*-}
+      [[ ! $user =~ ^[0-9]{1,10}$ ]] || [ "$user" -lt "${low:-0}" ] || [ "$user" -gt "${high:-$user}" ] || fits=yes
+    done
+    [ -n "$fits" ] ||
+      fail 64 BuildConfigInvalid "the scripts of $1 run as user \"$user\", which ALLOWED_UIDS=$ALLOWED_UIDS does not have"
+  done <<<"$users"
 }
 
 # post_commit tries the image as spec.postCommit says, in a container that is thrown away.

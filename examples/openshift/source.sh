@@ -14,10 +14,10 @@ inside() {
   return 1
 }
 
-# git_access makes git use the proxies of the Build and the source Secret: a password
-# or a token, a key for ssh, settings of git, an authority.
+# git_access URL makes git use the proxies of the Build and the source Secret: a password
+# or a token, which only the server of URL is told; a key for ssh, settings of git, an authority.
 git_access() {
-  local secret=${SOURCE_SECRET_PATH:-} value
+  local secret=${SOURCE_SECRET_PATH:-} value server
   export GIT_TERMINAL_PROMPT=0
   value=$(build .spec.source.git.httpProxy); [ -z "$value" ] || export HTTP_PROXY=$value http_proxy=$value
   value=$(build .spec.source.git.httpsProxy); [ -z "$value" ] || export HTTPS_PROXY=$value https_proxy=$value
@@ -32,17 +32,23 @@ git_access() {
     [ ! -e "$secret/known_hosts" ] || value="-o StrictHostKeyChecking=yes -o UserKnownHostsFile=$secret/known_hosts"
     export GIT_SSH_COMMAND="ssh -i $work/key -o IdentitiesOnly=yes $value"
   fi
-  if [ -e "$secret/password" ] || [ -e "$secret/token" ]; then
-    # git asks for "Username for ..." first; with a token any name will do.
-    cat >"$work/askpass" <<SH
+  server=$(sed -nE 's,^(https?://)([^/]*@)?([^/@]+).*,\1\3,ip' <<<"$1")
+  if [ -n "$server" ] && { [ -e "$secret/password" ] || [ -e "$secret/token" ]; }; then
+    # A submodule or a redirection may lead to anybody's server, which git would ask us about as well.
+    cat >"$work/credential" <<'SH'
 #!/bin/sh
-case \$1 in
-Username*) cat "$secret/username" 2>/dev/null || echo builder ;;
-*) cat "$secret/password" 2>/dev/null || cat "$secret/token" ;;
+[ "$1" = get ] || exit 0
+asked=$(cat)
+cd "$SOURCE_SECRET_PATH" || exit
+case $asked in
+*"
+username="*) ;;
+*) echo "username=$(head -n 1 username 2>/dev/null || echo builder)" ;; # with a token any name will do
 esac
+echo "password=$(head -n 1 password 2>/dev/null || head -n 1 token)"
 SH
-    chmod 700 "$work/askpass"
-    export GIT_ASKPASS=$work/askpass
+    chmod 700 "$work/credential"
+    git config --global "credential.$server.helper" "$work/credential"
   fi
 }
 
@@ -69,10 +75,12 @@ fetch_git() {
   fi
   git -c advice.detachedHead=false checkout -q FETCH_HEAD
   [ ! -e .gitmodules ] || git submodule --quiet update --init --recursive --depth 1
+  # .git is part of the context, and so of images that copy all of it.
+  [ "$shown" = "$uri" ] || git config remote.origin.url "$shown"
 }
 
 # without_password leaves user and password out of a URL that is shown or kept.
-without_password() { sed -E 's,^([a-z+]+://)[^/@]*@,\1,' <<<"$1"; }
+without_password() { sed -E 's,^([a-z+]+://)[^/]*@,\1,i' <<<"$1"; }
 
 # fetch_binary reads what `oc start-build --from-file`, `--from-dir` and the like send.
 fetch_binary() {
@@ -93,7 +101,7 @@ copy_mounted() {
     to=$(inside "$dir")
     mkdir -p "$to"
     for file in "$2/$name"/* "$2/$name"/.[!.]*; do
-      [ ! -e "$file" ] || cp -rL "$file" "$to/"
+      [ ! -e "$file" ] || cp -rL --remove-destination "$file" "$to/"
     done
   done < <(jq -r ".spec.source.$1[]? | [(.secret // .configMap).name, .destinationDir // \".\"] | @tsv" <<<"$BUILD")
 }
@@ -108,7 +116,7 @@ copy_images() {
     printf 'FROM scratch\nCOPY --from=%s --parents ["%s", "/"]\n' "$image" "${path%/.}" |
       buildah build -q --authfile "$work/pull.json" -o "type=local,dest=$work/image" -f - "$work/empty" >/dev/null
     mkdir -p "$to"
-    case $path in */.) cp -a "$found/." "$to/" ;; *) cp -a "$found" "$to/" ;; esac
+    case $path in */.) cp -a --remove-destination "$found/." "$to/" ;; *) cp -a --remove-destination "$found" "$to/" ;; esac
     rm -rf "$work/image"
   done < <(jq -r '.spec.source.images[]? | .from.name as $name | .paths[]? | [$name, .sourcePath, .destinationDir] | @tsv' <<<"$BUILD")
 }
@@ -116,7 +124,7 @@ copy_images() {
 # fetch_source fills $inputs.
 fetch_source() {
   local uri=${SOURCE_REPOSITORY:-${SOURCE_URI:-$(build .spec.source.git.uri)}}
-  git_access
+  git_access "$uri"
   if [ "$(build '.spec.source.binary | type')" = object ]; then
     fetch_binary
   elif [ -n "$uri" ]; then

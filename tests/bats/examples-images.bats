@@ -15,6 +15,15 @@ load examples
   done
 }
 
+@test "examples: a script that lacks an argument shows how it is used" {
+  local name
+  for name in air-gap edit-image multi-arch s2i sign; do
+    run bash "$EXAMPLES/bash/$name.sh" one
+    is "$status" 2
+    [[ $output == *"Usage: $name.sh"* ]]
+  done
+}
+
 @test "examples: an image edited with the tools of this machine" {
   base busybox
   example bash/edit-image.sh docker.io/library/busybox localhost/edited sed -i s/guest/visitor/ etc/passwd

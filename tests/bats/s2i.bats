@@ -117,6 +117,24 @@ a b
   [ "$output" != "$library" ]
 }
 
+@test "s2i: links of the source lead nowhere else" {
+  toy
+  mkdir -p source/.s2i/bin; echo x >source/start
+  printf 'COLOUR=of the machine\n' >"$T/private"; chmod 600 "$T/private"
+  ln -s "$T/private" source/.s2i/environment
+  s2i source localhost/toy:1 made
+  in_image made cat /opt/app/made
+  is "$output" " by 1001:0"
+  ln -s "$T/private" source/.s2i/bin/run
+  s2i 125 source localhost/toy:1 made
+  says 'copying ".s2i/bin/run": no such file or directory'
+  # Within the source they are as good as files.
+  printf '#!/bin/sh\necho "by a link"\n' >source/runner; ln -sf ../../runner source/.s2i/bin/run
+  s2i source localhost/toy:1 made
+  in_image made
+  is "$output" "by a link"
+}
+
 @test "s2i: triggers build by themselves; refusals" {
   toy
   printf 'FROM localhost/toy:1\nUSER 0\nONBUILD COPY . /opt/app/\n' >context/Dockerfile
