@@ -13,7 +13,7 @@ case ${3-} in '') sed '1d; /^set/,$d; s/^# \{0,1\}//' "$0"; exit 2 ;; esac
 lookaside=${LOOKASIDE:-file:///var/lib/containers/sigstore}
 work=$(mktemp -d)
 settings=$HOME/.config/containers/registries.d
-trap 'rm -rf "$work" "$settings/sign-$$.yaml"; rmdir -p "$settings" 2>/dev/null || true' EXIT
+trap 'rm -rf "$work" "$settings/sign-$$.yaml"; cd "$HOME" && rmdir -p .config/containers/registries.d 2>/dev/null || true' EXIT
 
 # signatures_of NAME says where the signatures of a repository are. For good, the file
 # belongs into /etc/containers/registries.d.
