@@ -101,7 +101,9 @@ copy_mounted() {
     to=$(inside "$dir")
     mkdir -p "$to"
     for file in "$2/$name"/* "$2/$name"/.[!.]*; do
-      [ ! -e "$file" ] || cp -rL --remove-destination "$file" "$to/"
+      [ -e "$file" ] || continue
+      rm -rf "${to:?}/${file##*/}" # of the source, it may be a link to anywhere
+      cp -rL "$file" "$to/"
     done
   done < <(jq -r ".spec.source.$1[]? | [(.secret // .configMap).name, .destinationDir // \".\"] | @tsv" <<<"$BUILD")
 }
