@@ -27,7 +27,7 @@ credentials() {
     jq -e 'type == "object"' "$file" >/dev/null 2>&1 || { echo "$file is no JSON object of credentials" >&2; return 1; }
     files+=("$file")
   done
-  [ ${#files[@]} -gt 0 ] || files=(<(echo '{}'))
+  [ ${#files[@]} -gt 0 ] || { echo '{"auths": {}}' >"$to"; return; }
   jq -s 'map(if has("auths") or has("credHelpers") or has("credsStore") then .auths // {} else . end) | add
     | map_values(if .auth or (.username | not) then . else .auth = ("\(.username):\(.password)" | @base64) end)
     | {auths: .}' "${files[@]}" >"$to"

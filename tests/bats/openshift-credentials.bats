@@ -82,3 +82,11 @@ user_of() {
     is "$(user_of '{"User": "99999999999999999999"}')" "$(printf "$refusal" 99999999999999999999)"
   }
 }
+
+@test "openshift: credentials are not needed" {
+  needs jq
+  # shellcheck source=/dev/null
+  . "$BATS_TEST_DIRNAME/../../examples/openshift/settings.sh"
+  credentials "$T/none.json" "" ""
+  is "$(jq -c . "$T/none.json")" '{"auths":{}}'
+}
