@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/projectatomic/buildah/internal/manifests"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
@@ -62,22 +64,22 @@ func (e *Engine) deliverList(ctx context.Context, entries []manifests.Entry, des
 // Publish pushes images to the registries that names name, and tells what manifest is
 // there now.
 func (e *Engine) Publish(ctx context.Context, images, names []string, o PushOptions) (d Descriptor, err error) {
-	first := map[string]string{} // names by their repositories
+	there := map[string]digest.Digest{} // what was pushed, by repositories
 	for _, name := range names {
 		repository := name[:strings.LastIndexAny(name, ":@")]
-		before, known := first[repository]
+		before, known := there[repository]
 		if known && !o.Registry.Sign.IsZero() {
-			pushed, err := e.Images.PushAgain(ctx, before, name, o)
+			pushed, err := e.Images.PushAgain(ctx, repository+"@"+before.String(), name, o)
 			if err != nil {
 				return Descriptor{}, err
 			}
-			d, first[repository] = describe(pushed), name
+			d = describe(pushed)
 			continue
 		}
 		if d, err = e.Deliver(ctx, images, "docker://"+name, o); err != nil {
 			return Descriptor{}, err
 		}
-		first[repository] = name
+		there[repository] = d.Digest
 	}
 	return d, nil
 }

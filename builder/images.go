@@ -3,6 +3,7 @@ package builder
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/projectatomic/buildah/internal/manifests"
 	"github.com/projectatomic/buildah/internal/store"
 	"github.com/projectatomic/buildah/internal/transfer"
 )
@@ -230,14 +232,37 @@ func (e *Engine) Push(ctx context.Context, image, dest string, o transfer.PushOp
 	return p, true, err
 }
 
+// errListChanged is a list that is not what was pushed of it.
+var errListChanged = errors.New("it was changed while it was pushed, and is kept: push it again")
+
 // DropList removes a list that was pushed, with all its names, and leaves its members.
-func (e *Engine) DropList(list string) error {
+func (e *Engine) DropList(list string, pushed transfer.Pushed) error {
 	id, err := e.listID(list)
 	if err == nil {
-		err = e.Store.DeleteImage(id, true)
+		err = e.dropList(id, pushed)
 	}
 	if err != nil {
 		return fmt.Errorf("removing list %q: %w", list, err)
 	}
 	return nil
+}
+
+func (e *Engine) dropList(id string, pushed transfer.Pushed) error {
+	unlock, err := e.Store.LockList(id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	l, err := manifests.Load(e.Store, id)
+	if err != nil {
+		return err
+	}
+	now, err := l.Encode()
+	if err != nil {
+		return err
+	}
+	if pushed.Source != "" && digest.FromBytes(now) != pushed.Source {
+		return errListChanged
+	}
+	return e.Store.DeleteImage(id, true)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/opencontainers/go-digest"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -79,10 +78,23 @@ func (e *Engine) createList(ctx context.Context, list string, images []string, o
 		return "", fmt.Errorf("%w: image %q is called %q", errListName, old.ID, name)
 	}
 	id, err := e.newList(name, entries, o)
-	if err == nil && old.IsList() && slices.Equal(old.Names, []string{name}) {
-		err = e.Store.DeleteImage(old.ID, true)
+	if err == nil && old.IsList() {
+		err = e.dropNameless(old.ID)
 	}
 	return id, err
+}
+
+// dropNameless removes a list that has no name left; another command may have given it
+// one meanwhile.
+func (e *Engine) dropNameless(id string) error {
+	img, err := e.Store.Image(id)
+	if errors.Is(err, store.ErrImageUnknown) || err == nil && len(img.Names) > 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return e.Store.DeleteImage(id, true)
 }
 
 // newList makes a list, which takes the name from whatever had it.

@@ -93,5 +93,5 @@ func (p *program) manifestPush(c *cli.Context, e *builder.Engine, f *manifestPus
 	if !f.list.rm {
 		return nil
 	}
-	return e.DropList(list)
+	return e.DropList(list, pushed)
 }

@@ -65,7 +65,7 @@ func (p *program) push(c *cli.Context, e *builder.Engine, f *pushCommandFlags) (
 	if !isList || !f.list.rm {
 		return nil
 	}
-	return e.DropList(c.Args().First())
+	return e.DropList(c.Args().First(), pushed)
 }
 
 // writeDigest writes what --digestfile asks for, without a line break.

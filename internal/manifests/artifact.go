@@ -216,10 +216,23 @@ func (l layout) finish(image imgspec.Descriptor) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(string(l), imgspec.ImageLayoutFile), mark, 0o600); err != nil {
+	if err := l.write(imgspec.ImageLayoutFile, mark); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(string(l), imgspec.ImageIndexFile), index, 0o600)
+	return l.write(imgspec.ImageIndexFile, index)
+}
+
+// write writes a small file; once the layout has its name, all of it is on the disk.
+func (l layout) write(name string, data []byte) error {
+	f, err := os.OpenFile(filepath.Join(string(l), name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // sweepArtifacts removes the artifacts that were members and are none now, and what

@@ -9,8 +9,10 @@ import (
 )
 
 // PushAgain gives what was just pushed to a registry a further name in the same
-// repository, and signs it for that. It is read back with the signatures that it has
-// there: what is written in its place would otherwise replace them.
+// repository, and signs it for that. The name that it has is its digest: a tag may be
+// somebody else's by now, whose image must not get our signature. It is read back with
+// the signatures that it has there: what is written in its place would otherwise
+// replace them.
 func (c *Client) PushAgain(ctx context.Context, name, further string, o PushOptions) (Pushed, error) {
 	p, err := c.pushAgain(ctx, name, further, PushOptions{Registry: o.Registry})
 	if err != nil {

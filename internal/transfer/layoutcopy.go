@@ -52,7 +52,9 @@ func (c *Client) fetchLayout(ctx context.Context, image string, to Layout, r Reg
 			return err
 		}
 		defer opened.close()
-		_, err = copy.Image(ctx, policy, dest, opened, c.layoutOptions(ctx, sys))
+		options := c.layoutOptions(ctx, sys)
+		options.RemoveSignatures = true // they are judged, and layouts have no place for them
+		_, err = copy.Image(ctx, policy, dest, opened, options)
 		return rejected(err, sys, policy.Policy, src)
 	})
 	return c.atPlace(sys, src, err)
@@ -64,7 +66,7 @@ func openAccepted(ctx context.Context, sys *types.SystemContext, ref types.Image
 	if err != nil {
 		return nil, err
 	}
-	opened := &openedReference{ImageReference: ref, src: limitedSource{src}}
+	opened := &openedReference{ImageReference: ref, src: src} // unwrapped: else signatures for sigstore are lost
 	data, _, err := opened.src.GetManifest(ctx, nil)
 	if err == nil {
 		err = accept(data)

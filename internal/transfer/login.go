@@ -43,7 +43,9 @@ func ParseAccount(word string) (key string, err error) {
 	}
 	host, path, _ := strings.Cut(key, "/")
 	switch {
-	case host == "" || strings.ContainsAny(key, "@ \t\r\n"):
+	case strings.Contains(key, "@"):
+		return "", fmt.Errorf("%q comes after a user: give that with --username", key[strings.LastIndex(key, "@")+1:]) // a password, too, is before it
+	case host == "" || strings.ContainsAny(key, " \t\r\n"):
 		return "", fmt.Errorf("%q is no registry: use HOST[:PORT][/REPOSITORY]", word)
 	case strings.Contains(path, ":"):
 		return "", fmt.Errorf("%q has a tag: credentials are for whole repositories", word)

@@ -140,7 +140,7 @@ func look(ctx context.Context, sys *types.SystemContext, ref types.ImageReferenc
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	l.ref = ref
-	if l.Manifest, l.MediaType, err = src.GetManifest(ctx, nil); err != nil {
+	if l.Manifest, l.MediaType, err = topManifest(ctx, src); err != nil {
 		return l, err
 	}
 	if len(l.Manifest) > manifestLimit {

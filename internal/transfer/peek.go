@@ -109,9 +109,15 @@ func (j *pullJob) peekAt(ctx context.Context, sys *types.SystemContext, ref type
 	return p, err
 }
 
+// topManifest reads the manifest that a reference leads to. Where that has a digest, it
+// is that of the manifest: a list is believed no more than an image.
+func topManifest(ctx context.Context, src types.ImageSource) (data []byte, mediaType string, err error) {
+	return image.UnparsedInstance(src, nil).Manifest(ctx)
+}
+
 // chooseInstance finds the image of a list for the platform; nil when there is no list.
 func chooseInstance(ctx context.Context, sys *types.SystemContext, src types.ImageSource) (*digest.Digest, error) {
-	data, mediaType, err := src.GetManifest(ctx, nil)
+	data, mediaType, err := topManifest(ctx, src)
 	if err != nil || !manifest.MIMETypeIsMultiImage(mediaType) {
 		return nil, err
 	}

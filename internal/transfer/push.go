@@ -52,6 +52,7 @@ type Compression struct {
 type Pushed struct {
 	Manifest       []byte
 	ManifestDigest digest.Digest
+	Source         digest.Digest // of a list as it was in the store; "" when one image went
 }
 
 // Push writes an image of the store, found by ID or name, to any destination:

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
+	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/manifest"
 	istorage "go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/transports/alltransports"
@@ -61,11 +63,13 @@ func (c *Client) pushList(ctx context.Context, list ListSource, dest string, o P
 	if err != nil {
 		return Pushed{}, err
 	}
-	j.src = listReference{ImageReference: own, c: c, list: list, withoutSignatures: o.Registry.RemoveSignatures, subjects: new(atomic.Bool)}
+	j.src = listReference{ImageReference: own, c: c, list: list, dest: ref, registry: o.Registry, subjects: new(atomic.Bool)}
 	if err := o.selectMembers(j.opts); err != nil {
 		return Pushed{}, err
 	}
-	return j.run(ctx)
+	pushed, err := j.run(ctx)
+	pushed.Source = digest.FromBytes(list.Manifest)
+	return pushed, err
 }
 
 // CheckListDestination finds out before the work whether a list can be written
@@ -91,10 +95,11 @@ func checkListDestination(ref types.ImageReference) error {
 // they are.
 type listReference struct {
 	types.ImageReference
-	c                 *Client
-	list              ListSource
-	withoutSignatures bool
-	subjects          *atomic.Bool // some member that was read is about something
+	c        *Client
+	list     ListSource
+	dest     types.ImageReference
+	registry Registry
+	subjects *atomic.Bool // some member that was read is about something
 }
 
 func (r listReference) NewImageSource(_ context.Context, sys *types.SystemContext) (types.ImageSource, error) {
@@ -113,7 +118,8 @@ type listSource struct {
 // listMember is one member that is open.
 type listMember struct {
 	types.ImageSource
-	instance  *digest.Digest // what it is asked for: nil for its only image
+	blame     func(error) error // says at which registry it failed to be read
+	instance  *digest.Digest    // what it is asked for: nil for its only image
 	data      []byte
 	mediaType string
 }
@@ -185,7 +191,8 @@ func (s *listSource) GetBlob(ctx context.Context, info types.BlobInfo, cache typ
 	if m == nil {
 		return nil, -1, fmt.Errorf("reading blob %q: no member of the list has it", info.Digest)
 	}
-	return m.GetBlob(ctx, info, cache)
+	blob, size, err := m.GetBlob(ctx, info, cache)
+	return blob, size, m.blame(err)
 }
 
 // member opens a member and learns which blobs it has.
@@ -223,17 +230,20 @@ func (s *listSource) open(ctx context.Context, d digest.Digest) (m *listMember, 
 	if err != nil {
 		return nil, err
 	}
-	src, err := ref.NewImageSource(ctx, s.sys)
+	sys, err := s.ref.readContext(s.sys, ref)
 	if err != nil {
 		return nil, err
 	}
-	m = &listMember{ImageSource: src}
+	m = &listMember{blame: func(err error) error { return s.ref.c.atPlace(sys, ref, err) }}
+	if m.ImageSource, err = ref.NewImageSource(ctx, sys); err != nil {
+		return nil, m.blame(err)
+	}
 	defer func() {
 		if err != nil {
-			_ = src.Close()
+			err = errors.Join(m.blame(err), m.Close())
 		}
 	}()
-	if m.data, m.mediaType, err = src.GetManifest(ctx, nil); err != nil {
+	if m.data, m.mediaType, err = m.GetManifest(ctx, nil); err != nil {
 		return nil, err
 	}
 	if same, err := manifest.MatchesDigest(m.data, d); err != nil || same {
@@ -241,7 +251,7 @@ func (s *listSource) open(ctx context.Context, d digest.Digest) (m *listMember, 
 	}
 	// The place is a list that has the member, or a record with several manifests.
 	m.instance = &d
-	m.data, m.mediaType, err = src.GetManifest(ctx, m.instance)
+	m.data, m.mediaType, err = m.GetManifest(ctx, m.instance)
 	return m, err
 }
 
@@ -250,8 +260,22 @@ func (s *listSource) place(ctx context.Context, text string) (types.ImageReferen
 	if s.ref.c.InStore(text) {
 		_, name, _ := strings.Cut(text, "]")
 		if _, id, ok := strings.Cut(name, "@"); ok && isID(id) {
-			return s.ref.c.StoreReference(ctx, id, s.ref.withoutSignatures)
+			return s.ref.c.StoreReference(ctx, id, s.ref.registry.RemoveSignatures)
 		}
 	}
 	return alltransports.ParseImageName(text)
+}
+
+// readContext is what a member is read with. The copier hands on what is known of the
+// destination: its credentials are not for other registries, nor is it for them if its
+// certificate is not looked at.
+func (r listReference) readContext(sys *types.SystemContext, member types.ImageReference) (*types.SystemContext, error) {
+	own := *sys
+	own.DockerInsecureSkipTLSVerify, own.OCIInsecureSkipTLSVerify, own.DockerDaemonInsecureSkipTLSVerify = types.OptionalBoolUndefined, false, false
+	setVerify(&own, r.registry.TLSVerify)
+	to, from := r.dest.DockerReference(), member.DockerReference()
+	if r.registry.Creds == "" || to != nil && from != nil && reference.Domain(to) != reference.Domain(from) {
+		own.DockerAuthConfig = nil
+	}
+	return r.c.permit(&own, member)
 }

@@ -1,7 +1,10 @@
 package transfer
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,5 +82,48 @@ func TestPushListRefuses(t *testing.T) {
 	list.Places = nil
 	if _, err := c.PushList(t.Context(), list, "dir:"+t.TempDir(), PushOptions{}); err == nil || !strings.Contains(err.Error(), "where it is") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestMembersAreReadWithTheirOwnCredentials has a member at one registry and pushes
+// its list to another, with the credentials of that.
+func TestMembersAreReadWithTheirOwnCredentials(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := f.Client
+	d := f.reg.AddImage(t, "app", "1", testenv.Files{"f": "1"})
+	f.reg.RequireLogin("reader", "secret")
+	to := testenv.NewRegistry(t)
+	to.RequireLogin("writer", "other")
+	front := testenv.NewProxy(t, f.reg.URL, nil)
+	data, mediaType, _ := f.reg.Manifest("app", d.String())
+	list := ListSource{ID: strings.Repeat("1", 64), Places: map[digest.Digest]string{d: "docker://" + front.Host + "/app@" + d.String()}}
+	index := imgspec.Index{MediaType: imgspec.MediaTypeImageIndex, Manifests: []imgspec.Descriptor{{
+		MediaType: mediaType, Digest: d, Size: int64(len(data)), Platform: &imgspec.Platform{OS: "linux", Architecture: "arm64"},
+	}}}
+	index.SchemaVersion = 2
+	var err error
+	list.Manifest, err = json.Marshal(index)
+	must(t, err)
+	o := PushOptions{Registry: f.open(t)}
+	o.Registry.Creds = "writer:other"
+	o.Registry.AuthFile = filepath.Join(f.dir, "auth.json")
+	reader := base64.StdEncoding.EncodeToString([]byte("reader:secret"))
+	must(t, os.WriteFile(o.Registry.AuthFile, []byte(`{"auths":{"`+front.Host+`":{"auth":"`+reader+`"}}}`), 0o600))
+	_, err = c.PushList(t.Context(), list, "docker://"+to.Host+"/list:1", o)
+	must(t, err)
+	for _, q := range front.Requests(http.MethodGet, "") {
+		if user, _, _ := q.BasicAuth(); user == "writer" {
+			t.Errorf("%s was asked for with the credentials of the other registry", q.URL.Path)
+		}
+	}
+	front.Break(testenv.Fault{Path: "/manifests/", Status: http.StatusForbidden})
+	var failed *RegistryError
+	if _, err := c.PushList(t.Context(), list, "docker://"+to.Host+"/list:3", o); !errors.As(err, &failed) || failed.Host != front.Host || failed.User != "reader" {
+		t.Errorf("a member that may not be read: %+v", failed)
+	}
+	c.System.Sources.Blocked = []string{front.Host}
+	if _, err := c.PushList(t.Context(), list, "docker://"+to.Host+"/list:2", o); err == nil || !strings.Contains(err.Error(), "blocked") {
+		t.Errorf("a member at a blocked registry: %v", err)
 	}
 }

@@ -190,10 +190,12 @@ func (c *Client) atPlace(sys *types.SystemContext, place types.ImageReference, e
 }
 
 // atDestination is the same for what has failed to be written, which is to where the
-// name says.
+// name says. What failed at another registry, from which a member of a list comes, is
+// left as it is.
 func (c *Client) atDestination(sys *types.SystemContext, dest types.ImageReference, err error) error {
 	named := dest.DockerReference()
-	if err == nil || named == nil || dest.Transport().Name() != registryTransport {
+	var known *RegistryError
+	if err == nil || errors.As(err, &known) || named == nil || dest.Transport().Name() != registryTransport {
 		return err
 	}
 	return c.blame(sys, reference.Domain(named), named, err)

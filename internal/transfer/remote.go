@@ -127,7 +127,7 @@ func (r *Remote) read(ctx context.Context, sys *types.SystemContext, ref types.I
 // choose finds the image of a list for the platform; nil when there is no list, or
 // when the list has none.
 func (r *Remote) choose(ctx context.Context, sys *types.SystemContext) (*digest.Digest, error) {
-	data, mediaType, err := r.src.GetManifest(ctx, nil)
+	data, mediaType, err := topManifest(ctx, r.src)
 	if err != nil || !manifest.MIMETypeIsMultiImage(mediaType) {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
-	"go.podman.io/image/v5/image"
 	"go.podman.io/image/v5/types"
 
 	"github.com/projectatomic/buildah/internal/store"
@@ -91,7 +90,6 @@ func readManifest(ctx context.Context, sys *types.SystemContext, ref types.Image
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	// It is asked for by digest where the name has one, and must be what was asked for.
-	data, _, err = image.UnparsedInstance(src, nil).Manifest(ctx)
+	data, _, err = topManifest(ctx, src)
 	return data, err
 }
