@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 
 	"go.podman.io/storage/pkg/reexec"
 	"golang.org/x/sys/unix"
+
+	"github.com/projectatomic/buildah/internal/ownthread"
 )
 
 // space is a network namespace that lives as long as its files are open.
@@ -44,7 +45,7 @@ func newSpace(ids IDMaps) (space, error) {
 		return newOwnedSpace(ids)
 	}
 	var s space
-	err := onThread(func() (err error) {
+	err := ownthread.Do(func() (err error) {
 		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return err
 		}
@@ -62,25 +63,9 @@ func newSpace(ids IDMaps) (space, error) {
 	return s, nil
 }
 
-// onThread calls f on a thread that ends with it, so that f may change its namespaces.
-func onThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		if unix.Gettid() == unix.Getpid() {
-			// All but the main thread, which never ends and which /proc/self tells of.
-			defer runtime.UnlockOSThread()
-			done <- onThread(f)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
-}
-
 // inside calls f on a thread in the namespace.
 func (s space) inside(f func() error) error {
-	return onThread(func() error {
+	return ownthread.Do(func() error {
 		if err := unix.Setns(int(s.net.Fd()), unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("entering the network namespace: %w", err)
 		}
